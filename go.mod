@@ -1,0 +1,3 @@
+module github.com/xencheck/xencheck
+
+go 1.26
