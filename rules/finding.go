@@ -70,9 +70,11 @@ type Finding struct {
 	Row     *Ref    `json:"row,omitempty"` // nil for a property without a row
 	Title   string  `json:"title"`         // what it is about, in words
 	Outcome Outcome `json:"outcome"`
-	// Level is the row's level for this host after the release gate. It is
-	// meaningful when Outcome is Judged, or when the row is merely available.
-	Level support.Level `json:"level"`
+	// Stated is what the row says of this host, Level what is left of it after
+	// the release gate. Both are meaningful when Outcome is Judged, whether the
+	// row is in use or merely available.
+	Stated support.Level `json:"stated"`
+	Level  support.Level `json:"level"`
 	// Condition is what conditional security support depends on.
 	Condition support.Condition `json:"condition,omitempty"`
 	// Applies tells whether the row is about this host; InUse whether a Xen on

@@ -154,9 +154,13 @@ type ArmCPU struct {
 	Boot           Observed[ArmCore]   `json:"boot"`           // the core of the boot CPU (Linux CPU 0 on bare metal)
 	Architecture   Observed[int]       `json:"architecture"`   // 7 or 8 (8 also for Armv9)
 	Virtualization Observed[bool]      `json:"virtualization"` // the machine hands over with EL2 (Hyp mode) usable
-	LPAE           Observed[bool]      `json:"lpae"`
-	SVE            Observed[bool]      `json:"sve"`
-	AArch32        Observed[bool]      `json:"aarch32"` // 32-bit code can run at EL0 at least
+	// VirtExtensions tells whether the cores themselves implement the
+	// virtualization extensions (an Armv7 option: Cortex-A7, A15 and A17 do,
+	// A5, A8 and A9 do not), whatever the firmware hands over.
+	VirtExtensions Observed[bool] `json:"virt_extensions"`
+	LPAE           Observed[bool] `json:"lpae"`
+	SVE            Observed[bool] `json:"sve"`
+	AArch32        Observed[bool] `json:"aarch32"` // 32-bit code can run at EL0 at least
 }
 
 // ArmCore is one distinct Arm core.
