@@ -90,18 +90,19 @@ type Finding struct {
 	Needs string   `json:"needs,omitempty"` // of a row that is not visible: what would show it
 }
 
-// Grade is a verdict's word: what combining findings comes to, best first.
+// Grade is a verdict's word: what combining findings comes to.
 type Grade string
 
-// The grades, best first. Unknown is neither good nor bad: it is reported
-// where nothing worse was found.
+// The grades, best first. Unknown stands where nothing worse than supported
+// was found, but something that decides is not known: neither good nor bad.
 const (
-	GradeSupported   Grade = "supported"                 // functionally and security supported
-	GradeExternal    Grade = "security_support_external" // another project handles its security bugs
-	GradeConditional Grade = "conditional"               // security supported under a condition
-	GradeNotSecurity Grade = "not_security_supported"    // works as graded, security bugs are not handled
-	GradeOutside     Grade = "outside_the_statement"     // a row leaves this host out
-	GradeUnknown     Grade = "unknown"                   // nothing worse found, but something that decides is not known
+	GradeSupported    Grade = "supported"                 // functionally and security supported
+	GradeSecurityOnly Grade = "security_supported"        // security fixes only: full support has ended
+	GradeExternal     Grade = "security_support_external" // another project handles its security bugs
+	GradeConditional  Grade = "conditional"               // security supported under a condition
+	GradeNotSecurity  Grade = "not_security_supported"    // security bugs are not handled
+	GradeOutside      Grade = "outside_the_statement"     // a row leaves this host out
+	GradeUnknown      Grade = "unknown"
 )
 
 // Answer is the verdict for one intent.
@@ -113,6 +114,9 @@ type Answer struct {
 	// Complete is false when something that decides is unknown, whatever the
 	// grade.
 	Complete bool `json:"complete"`
+	// Note says what else there is to know, such as that this release has no
+	// row about it.
+	Note string `json:"note,omitempty"`
 	// Because holds indices into Verdict.Findings: those that make the grade,
 	// worst first, then those that are unknown.
 	Because []int `json:"because"`

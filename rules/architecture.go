@@ -1,0 +1,503 @@
+package rules
+
+import (
+	"strings"
+
+	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/support"
+)
+
+var architectureRule = Rule{
+	ID:    "host-architecture",
+	Title: "Host architecture and CPU",
+	Doc: "Finds the row for this machine's architecture and every row that names its CPU. " +
+		"On Arm the CPUs that count are those like the boot CPU: Xen parks the others unless told hmp-unsafe. " +
+		"An x86 without long mode, an Armv7 without virtualization extensions, an Arm that is not handed over in EL2 (Hyp mode) " +
+		"and an architecture without any row are outside the statement.",
+	Rows:  []string{"x86-64", "arm-v7-virtualization-extensions", "arm-v8"},
+	judge: func(j *judging, rows []support.Row) []Finding { return j.architecture(rows) },
+}
+
+// The kinds of machine that headings under "Host Architecture" speak of.
+type machineClass int
+
+const (
+	otherClass machineClass = iota
+	x86Class
+	armv7Class
+	armv8Class
+)
+
+// class tells what a heading speaks of.
+func class(row support.Row) machineClass {
+	t := strings.ToLower(row.Feature)
+	switch {
+	case row.Heading == "x86-64":
+		return x86Class
+	case row.Applies.Arch != "arm" && row.Applies.Arch != "arm32" && row.Applies.Arch != "arm64":
+		return otherClass
+	case strings.Contains(t, "v7"):
+		return armv7Class
+	case strings.Contains(t, "v8"):
+		return armv8Class
+	}
+	return otherClass
+}
+
+// hostClass tells what this machine is; known is false when nobody knows.
+func (j *judging) hostClass() (c machineClass, known bool) {
+	switch {
+	case j.arch == "":
+		return otherClass, false
+	case j.arch.X86():
+		return x86Class, true
+	case j.arch == facts.Arm64:
+		return armv8Class, true
+	case j.arch == facts.Arm32:
+		if j.h.CPU.Arm == nil {
+			return otherClass, false
+		}
+		switch v, ok := j.h.CPU.Arm.Architecture.Get(); {
+		case !ok:
+			return otherClass, false
+		case v == 7:
+			return armv7Class, true
+		case v >= 8:
+			return armv8Class, true
+		}
+	}
+	return otherClass, true
+}
+
+func (j *judging) architecture(rows []support.Row) []Finding {
+	var out []Finding
+	host, known := j.hostClass()
+	covered := false
+	for _, row := range rows {
+		f := j.about(row)
+		c := class(row)
+		switch a, why := j.isArch(row.Applies.Arch); {
+		case a == No:
+			out = append(out, notAbout(f, why))
+			continue
+		case !known:
+			f.For = []string{Base}
+			out = append(out, unreadable(f, "The machine's architecture is not known.", j.archSeen()))
+			covered = true
+			continue
+		case c != otherClass && c != host:
+			out = append(out, notAbout(f, "This host is "+j.machineWords()+"."))
+			continue
+		case c == otherClass && j.arch.X86() || c == otherClass && j.arch.Arm():
+			// A heading of a later release about some machines of this
+			// architecture: this one may be meant.
+			f.For = []string{Base}
+			f.Outcome, f.Why = NotEvaluated, "No rule of this version of xencheck knows this heading; it may be about this host."
+			out = append(out, f)
+			continue
+		}
+		f = j.machineRow(f, row)
+		if f.Outcome != NotApplicable && row.Applies.Relation != support.Exception {
+			covered = true
+		}
+		out = append(out, f)
+	}
+	if !covered {
+		f := Finding{Title: "Host architecture", Applies: Yes, InUse: Yes, For: []string{Base}, Seen: []Seen{j.archSeen()}}
+		if known {
+			f.Outcome, f.Level, f.Stated = Outside, support.NothingSaid, support.NothingSaid
+			f.Why = "No row under Host Architecture covers " + j.machineWords() + "."
+			f.Do = "Use a machine of an architecture that the statement lists."
+		} else {
+			f = unreadable(f, "The machine's architecture is not known.")
+			f.Do = remedy(j.h.Machine.Arch)
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// machineRow judges a row about the architecture this host has.
+func (j *judging) machineRow(f Finding, row support.Row) Finding {
+	f.For = []string{Base}
+	f.Seen = append(f.Seen, j.cpuSeen(row)...)
+	if !row.Meaning.Understood() || !row.Applies.Understood() {
+		return illegible(f, row)
+	}
+	tri, why := j.applies(row)
+	f.Applies, f.InUse = tri, tri
+	switch tri {
+	case No:
+		f = notAbout(f, why)
+		f.For = nil
+		f.Notes = append(f.Notes, j.parkedNote(row)...)
+		return f
+	case Maybe:
+		f = unreadable(f, "Whether this row is about this host is not known: "+why+".")
+		f.Do = j.cpuRemedy()
+		return f
+	}
+	if row.Applies.Relation != support.Exception {
+		if blocked := j.blocked(&f); blocked {
+			return f
+		}
+	}
+	f = j.say(f, row.Meaning.Level)
+	f.Why = "This host is " + j.machineWords() + "."
+	if row.Applies.Relation == support.Exception {
+		f.Why = "This host's CPU is one that the row names."
+		f.Do = "There is no setting that changes this; use another CPU where the row's word is not enough."
+	}
+	if row.Note != "" && row.Applies.Relation == support.Exception {
+		f.Notes = append(f.Notes, row.Note)
+	}
+	if j.xenNote != "" {
+		f.Notes = append(f.Notes, j.xenNote)
+	}
+	f.Notes = append(f.Notes, j.errataNotes(row)...)
+	return f
+}
+
+// blocked reports what the architecture rows take for granted: long mode on
+// x86, the virtualization extensions and a hand-over in EL2 on Arm.
+func (j *judging) blocked(f *Finding) bool {
+	outside := func(why, do string) bool {
+		f.Outcome, f.Why, f.Do = Outside, why, do
+		f.Stated, f.Level = support.NothingSaid, support.NothingSaid
+		return true
+	}
+	if j.arch == facts.X86_32 {
+		return outside("The row is about 64-bit x86; this CPU has no long mode.", "Use a 64-bit CPU.")
+	}
+	arm := j.h.CPU.Arm
+	if !j.arch.Arm() || arm == nil || j.underXen() {
+		return false
+	}
+	if class, _ := j.hostClass(); class == armv7Class {
+		f.Seen = append(f.Seen, seen("virtualization extensions", arm.VirtExtensions, yesno))
+		ve, ok := arm.VirtExtensions.Get()
+		if ok && !ve {
+			return outside("The row is about Armv7 with the virtualization extensions; this core has none.",
+				"Use a core that has them, such as Cortex-A7, A15 or A17.")
+		}
+		el2, known := arm.Virtualization.Get()
+		if !ok && !(known && el2) {
+			*f = unreadable(*f, "Whether this core has the virtualization extensions is not known.")
+			f.Do = remedy(arm.VirtExtensions)
+			return true
+		}
+	}
+	f.Seen = append(f.Seen, seen("EL2 at hand-over", arm.Virtualization, yesno))
+	el2, ok := arm.Virtualization.Get()
+	switch {
+	case !ok:
+		*f = unreadable(*f, "Whether the firmware hands over in EL2 (Hyp mode), which Xen needs, is not known.")
+		f.Do = remedy(arm.Virtualization)
+		return true
+	case !el2:
+		return outside("Xen has to be started in EL2 (Hyp mode), and this machine does not hand over there.",
+			"Use firmware that enters the operating system in EL2, or turn on virtualization for this virtual machine.")
+	}
+	return false
+}
+
+// underXen reports that a Xen is running here, so that what Xen needs to start
+// is there.
+func (j *judging) underXen() bool {
+	k, _ := j.h.Machine.Kind.Get()
+	return k == facts.Dom0
+}
+
+func (j *judging) archSeen() Seen {
+	return seen("architecture", j.h.Machine.Arch, func(a facts.Arch) string { return string(a) })
+}
+
+func (j *judging) machineWords() string {
+	switch c, known := j.hostClass(); {
+	case !known:
+		return "of unknown architecture"
+	case c == x86Class && j.arch == facts.X86_32:
+		return "a 32-bit x86"
+	case c == x86Class:
+		return "x86-64"
+	case c == armv7Class:
+		return "Armv7"
+	case c == armv8Class:
+		if j.xen == facts.Arm32 {
+			return "Armv8 with Xen in AArch32 mode"
+		}
+		return "Armv8 with Xen in AArch64 mode"
+	}
+	if j.arch == facts.Arm32 {
+		if v, ok := j.h.CPU.Arm.Architecture.Get(); ok {
+			return "Armv" + itoa(v)
+		}
+	}
+	return string(j.arch)
+}
+
+// xenState answers the qualifiers "Xen in AArch64 mode" and its siblings.
+func (j *judging) xenState(state string) (Tri, string) {
+	if j.arch == "" {
+		return Maybe, "the machine's architecture is not known"
+	}
+	r, known := j.rProfile()
+	switch state {
+	case "armv8-r":
+		if !known {
+			return Maybe, "the CPU is not known"
+		}
+		if r {
+			return Yes, ""
+		}
+		return No, "The CPU is not an Armv8-R one."
+	case "aarch64":
+		if j.xen == facts.Arm64 && !r {
+			return Yes, ""
+		}
+		return No, "Xen on this host would run in AArch32 mode."
+	case "aarch32":
+		if j.xen == facts.Arm32 && !r {
+			return Yes, ""
+		}
+		return No, "Xen on this host would run in AArch64 mode."
+	}
+	return Maybe, "no rule knows " + quote(state)
+}
+
+// rProfile tells whether the CPUs are of the R profile, which Arm names
+// Cortex-R throughout, and whether any CPU is known.
+func (j *judging) rProfile() (r, known bool) {
+	cores, _ := j.cores()
+	for _, c := range cores {
+		r = r || strings.HasPrefix(c.Name, "Cortex-R")
+	}
+	return r, len(cores) > 0
+}
+
+// cores returns the cores Xen would use: those like the boot CPU. certain is
+// false when the boot CPU is not known among several, or when no core is.
+func (j *judging) cores() (used []facts.ArmCore, certain bool) {
+	if j.h.CPU.Arm == nil {
+		return nil, false
+	}
+	if b, ok := j.h.CPU.Arm.Boot.Get(); ok {
+		return []facts.ArmCore{b}, true
+	}
+	all, ok := j.h.CPU.Arm.Cores.Get()
+	return all, ok && len(all) == 1
+}
+
+// core answers a qualifier that names an Arm core.
+func (j *judging) core(r support.CoreRange) (Tri, string) {
+	if j.arch.X86() {
+		return No, "This host is x86."
+	}
+	used, certain := j.cores()
+	if len(used) == 0 {
+		return Maybe, "the CPU is not known"
+	}
+	any := No
+	why := ""
+	for _, c := range used {
+		switch m, w := matchCore(r, c); m {
+		case Yes:
+			any, why = Yes, ""
+		case Maybe:
+			if any == No {
+				any, why = Maybe, w
+			}
+		}
+	}
+	switch {
+	case any == No:
+		return No, "This host's CPU is " + coreList(used) + "."
+	case any == Yes && !certain:
+		return Maybe, "Xen uses only CPUs like the boot CPU, and which one that is, is not known"
+	}
+	return any, why
+}
+
+// matchCore compares a core of the statement's with one of the host's.
+func matchCore(r support.CoreRange, c facts.ArmCore) (Tri, string) {
+	want := coreName(r.Name)
+	if c.Name == "" {
+		// Cortex and Neoverse are Arm Ltd's own names (implementer 0x41).
+		if c.Implementer != 0x41 && c.MIDR != "" && (strings.HasPrefix(want, "cortex") || strings.HasPrefix(want, "neoverse")) {
+			return No, ""
+		}
+		return Maybe, "the core " + coreWords(c) + " has no known name"
+	}
+	same := false
+	for _, n := range strings.Split(c.Name, "/") {
+		same = same || coreName(n) == want
+	}
+	switch {
+	case !same:
+		return No, ""
+	case r.All:
+		return Yes, ""
+	case !c.RevisionKnown:
+		return Maybe, "the core is a " + c.Name + ", but which revision is not known"
+	case r.Contains(support.Revision{Variant: c.Variant, Revision: c.Revision}):
+		return Yes, ""
+	}
+	return No, ""
+}
+
+// coreName folds the ways a core's name is written: "ARM Cortex A57",
+// "Cortex-A57".
+func coreName(s string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(s) {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '+' {
+			b.WriteRune(r)
+		}
+	}
+	n := b.String()
+	for _, brand := range []string{"cortex", "neoverse"} {
+		if rest, ok := strings.CutPrefix(n, "arm"); ok && strings.HasPrefix(rest, brand) {
+			return rest
+		}
+	}
+	return n
+}
+
+func coreWords(c facts.ArmCore) string {
+	n := c.Name
+	if n == "" {
+		n = c.MIDR
+	}
+	if c.RevisionKnown && c.Name != "" {
+		n += " " + support.Revision{Variant: c.Variant, Revision: c.Revision}.String()
+	}
+	return n
+}
+
+func coreList(cores []facts.ArmCore) string {
+	var s []string
+	for _, c := range cores {
+		s = append(s, coreWords(c))
+	}
+	return strings.Join(s, ", ")
+}
+
+// parkedNote says that a core the row names is there, although Xen would not
+// use it as things stand.
+func (j *judging) parkedNote(row support.Row) []string {
+	t, ok := row.Applies.Term(support.TermCore)
+	if !ok || j.h.CPU.Arm == nil {
+		return nil
+	}
+	boot, ok := j.h.CPU.Arm.Boot.Get()
+	if !ok {
+		return nil
+	}
+	all, _ := j.h.CPU.Arm.Cores.Get()
+	var notes []string
+	for _, c := range all {
+		if c.MIDR == boot.MIDR && c.Name == boot.Name {
+			continue
+		}
+		if m, _ := matchCore(*t.Core, c); m != No {
+			notes = append(notes, "CPUs "+c.CPUs+" are "+coreWords(c)+", which the row may name. Xen parks them because they differ from the boot CPU ("+
+				coreWords(boot)+"); with hmp-unsafe on its command line, or booted from one of them, the row would apply.")
+		}
+	}
+	return notes
+}
+
+// errataNotes tells where Xen's code and its statement disagree about a core.
+func (j *judging) errataNotes(row support.Row) []string {
+	used, certain := j.cores()
+	if !certain || len(used) != 1 || !used[0].RevisionKnown {
+		return nil
+	}
+	c := used[0]
+	rev := support.Revision{Variant: c.Variant, Revision: c.Revision}
+	_, names := row.Applies.Term(support.TermCore)
+	switch {
+	case !names && c.Name == "Cortex-A57" && rev == (support.Revision{Variant: 1, Revision: 2}) && !j.named(c):
+		return []string{"The statement is silent about Cortex-A57 r1p2, yet Xen's own list of affected cores for erratum 832075 reaches to r1p2: Xen will warn at boot and mark itself insecure."}
+	case names && c.Name == "Cortex-A77" && rev == (support.Revision{Variant: 1, Revision: 0}):
+		return []string{"Xen's own check for erratum 1508412 misses r1p0, so its boot log says nothing; the statement names this revision all the same."}
+	}
+	return nil
+}
+
+// named reports whether any row of the statement names a core.
+func (j *judging) named(c facts.ArmCore) bool {
+	for _, row := range j.st.Rows {
+		if t, ok := row.Applies.Term(support.TermCore); ok {
+			if m, _ := matchCore(*t.Core, c); m == Yes {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// x86Line answers a qualifier that names a line of x86 CPUs.
+func (j *judging) x86Line(name string) (Tri, string) {
+	if j.h.CPU.X86 == nil {
+		return Maybe, "the CPU is not known"
+	}
+	models, ok := j.h.CPU.X86.Models.Get()
+	if !ok {
+		return Maybe, "the CPU's family and model are not known"
+	}
+	if !strings.EqualFold(name, "xeon phi") {
+		return Maybe, "which CPUs " + quote(name) + " names is not known"
+	}
+	for _, m := range models {
+		// Knights Landing and Knights Mill (Intel SDM vol. 4, table 2-1).
+		if m.Vendor == "GenuineIntel" && m.Family == 6 && (m.Model == 0x57 || m.Model == 0x85) {
+			return Yes, ""
+		}
+	}
+	return No, "This host's CPU is " + modelList(models) + "."
+}
+
+func modelList(models []facts.X86Model) string {
+	var s []string
+	for _, m := range models {
+		s = append(s, modelWords(m))
+	}
+	return strings.Join(s, ", ")
+}
+
+func modelWords(m facts.X86Model) string {
+	n := m.Vendor + " family " + itoa(m.Family) + " model " + itoa(m.Model) + " stepping " + itoa(m.Stepping)
+	if m.Name != "" {
+		n = strings.TrimSpace(m.Name) + " (" + n + ")"
+	}
+	return n
+}
+
+// cpuSeen is the evidence for rows about CPUs.
+func (j *judging) cpuSeen(row support.Row) []Seen {
+	s := []Seen{j.archSeen()}
+	if x := j.h.CPU.X86; x != nil {
+		s = append(s, seen("CPU", x.Models, modelList))
+	}
+	if a := j.h.CPU.Arm; a != nil {
+		s = append(s, seen("cores", a.Cores, coreList), seen("boot CPU", a.Boot, coreWords))
+	}
+	return s
+}
+
+func (j *judging) cpuRemedy() string {
+	if a := j.h.CPU.Arm; a != nil {
+		if r := remedy(a.Boot); r != "" {
+			return r
+		}
+		if r := remedy(a.Cores); r != "" {
+			return r
+		}
+		return "Give the MIDR of the CPUs, boot CPU first, with --midr."
+	}
+	if x := j.h.CPU.X86; x != nil {
+		return remedy(x.Models)
+	}
+	return remedy(j.h.Machine.Arch)
+}

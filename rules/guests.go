@@ -1,0 +1,418 @@
+package rules
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/support"
+)
+
+var pvRule = Rule{
+	ID:    "guest-pv",
+	Title: "PV guests",
+	Doc:   "PV guests need nothing of the hardware. 32-bit ones are graded by whether they run inside the PV shim, which is a PVH guest and needs VMX or SVM.",
+	Rows:  []string{"x86pv", "x86pv-guest"},
+	judge: func(j *judging, rows []support.Row) []Finding {
+		return j.guests(rows, func(row support.Row, f Finding) (Finding, []requirement) {
+			width, _ := row.Applies.Term(support.TermWidth)
+			shim, _ := row.Applies.Term(support.TermShim)
+			switch {
+			case width.Value == "32" && shim.Value == "with":
+				f.For = []string{"pv32-shim"}
+				return f, []requirement{needVirt}
+			case width.Value == "32":
+				f.For = []string{"pv32"}
+			default:
+				f.For = []string{"pv"}
+			}
+			return f, nil
+		})
+	},
+}
+
+var hvmRule = Rule{
+	ID:    "guest-hvm",
+	Title: "HVM guests",
+	Doc: "HVM guests need VMX or SVM, switched on by the firmware. A CPU without nested paging (EPT, NPT) runs them on shadow paging, " +
+		"which has a row of its own from 4.17 on.",
+	Rows: []string{"x86hvm", "x86hvm-guest", "shadow-paging"},
+	judge: func(j *judging, rows []support.Row) []Finding {
+		var out, shadow []support.Row
+		for _, r := range rows {
+			if r.Heading == "shadow-paging" {
+				shadow = append(shadow, r)
+			} else {
+				out = append(out, r)
+			}
+		}
+		fs := j.guests(out, func(row support.Row, f Finding) (Finding, []requirement) {
+			f.For = []string{"hvm"}
+			return f, []requirement{needVirt}
+		})
+		for _, r := range shadow {
+			fs = append(fs, j.shadow(r))
+		}
+		return fs
+	},
+}
+
+var pvhRule = Rule{
+	ID:    "guest-pvh",
+	Title: "PVH guests and PVH dom0",
+	Doc:   "PVH guests need VMX or SVM; a PVH dom0 needs an IOMMU as well.",
+	Rows:  []string{"x86pvh", "x86pvh-guest"},
+	judge: func(j *judging, rows []support.Row) []Finding {
+		return j.guests(rows, func(row support.Row, f Finding) (Finding, []requirement) {
+			if role, _ := row.Applies.Term(support.TermRole); role.Value == "dom0" {
+				f.For = []string{"pvh-dom0"}
+				return f, []requirement{needVirt, needIOMMU}
+			}
+			f.For = []string{"pvh"}
+			return f, []requirement{needVirt}
+		})
+	},
+}
+
+var armGuestRule = Rule{
+	ID:    "guest-arm",
+	Title: "Arm guests",
+	Doc:   "Arm has one type of guest.",
+	Rows:  []string{"arm", "arm-guest"},
+	judge: func(j *judging, rows []support.Row) []Finding {
+		return j.guests(rows, func(row support.Row, f Finding) (Finding, []requirement) {
+			f.For = []string{Base, "arm"}
+			return f, nil
+		})
+	},
+}
+
+var passthroughRule = Rule{
+	ID:    "passthrough",
+	Title: "PCI passthrough",
+	Doc:   "PCI passthrough is covered only on systems with an IOMMU that Xen drives, and for HVM guests needs VMX or SVM.",
+	Rows:  []string{"x86pci-device-passthrough"},
+	judge: func(j *judging, rows []support.Row) []Finding {
+		return j.guests(rows, func(row support.Row, f Finding) (Finding, []requirement) {
+			f.For = []string{"passthrough"}
+			return f, []requirement{needIOMMU}
+		})
+	},
+}
+
+var armPassthroughRule = Rule{
+	ID:    "arm-passthrough",
+	Title: "Device passthrough on Arm",
+	Doc:   "Passing a device that is not PCI to a guest is covered only where an IOMMU stands before it.",
+	Rows:  []string{"armnon-pci-device-passthrough"},
+	judge: func(j *judging, rows []support.Row) []Finding {
+		return j.guests(rows, func(row support.Row, f Finding) (Finding, []requirement) {
+			f.For = []string{"passthrough"}
+			return f, []requirement{needIOMMU}
+		})
+	},
+}
+
+var nestedRule = Rule{
+	ID:    "nested-xen",
+	Title: "Xen inside a Xen guest",
+	Doc:   "When this machine is itself an HVM guest of Xen, a Xen started in it is nested.",
+	Rows:  []string{"x86nested-pv"},
+	judge: func(j *judging, rows []support.Row) []Finding {
+		var out []Finding
+		for _, row := range rows {
+			f := j.unclaimed(row)
+			kind, _ := j.h.Machine.Kind.Get()
+			domain, _ := j.h.Machine.DomainType.Get()
+			if f.Outcome == NotVisible && kind == facts.DomU && domain == "hvm" && row.Meaning.Understood() {
+				f = j.say(f, row.Meaning.Level)
+				f.Applies, f.InUse, f.Needs = Yes, No, ""
+				f.Why = "This machine is an HVM guest of Xen; a Xen started in it would be nested."
+			}
+			out = append(out, f)
+		}
+		return out
+	},
+}
+
+// A requirement is something the statement's prose asks of the hardware.
+type requirement func(*judging, *Finding) (met Tri, why, do string)
+
+// needVirt: "requires hardware virtualisation support".
+func needVirt(j *judging, f *Finding) (Tri, string, string) {
+	x := j.h.CPU.X86
+	if x == nil {
+		return Maybe, "the CPU is not known", ""
+	}
+	f.Seen = append(f.Seen, seen("VMX", x.VMX, yesno), seen("SVM", x.SVM, yesno))
+	if off, ok := x.LockedOff.Get(); ok && off {
+		f.Seen = append(f.Seen, seen("switched off by firmware", x.LockedOff, yesno))
+		return No, "the CPU's virtualization (VMX or SVM) is switched off by the firmware", "Turn on virtualization (VT-x, SVM) in the firmware's setup."
+	}
+	vmx, ok1 := x.VMX.Get()
+	svm, ok2 := x.SVM.Get()
+	switch {
+	case vmx || svm:
+		return Yes, "", ""
+	case ok1 && ok2:
+		return No, "the CPU shows neither VMX nor SVM", "Turn on virtualization (VT-x, SVM) in the firmware's setup if the CPU has it, or use another CPU."
+	}
+	do := remedy(x.VMX)
+	if do == "" {
+		do = remedy(x.SVM)
+	}
+	return Maybe, "whether the CPU has VMX or SVM is not known", do
+}
+
+// needIOMMU: an IOMMU of a kind that the statement has a row for.
+func needIOMMU(j *judging, f *Finding) (Tri, string, string) {
+	o := j.h.IOMMU.Units
+	f.Seen = append(f.Seen, seen("IOMMU", o, unitWords))
+	units, ok := o.Get()
+	switch {
+	case ok && slices.ContainsFunc(units, func(u facts.IOMMUUnit) bool { return u.Kind != facts.OtherIOMMU }):
+		return Yes, "", ""
+	case ok:
+		return No, "Xen has no driver for the IOMMUs of this host", "Use a machine with an IOMMU that the statement lists."
+	case o.IsAbsent():
+		return No, "this host shows no IOMMU", "Turn on the IOMMU (VT-d, AMD-Vi) in the firmware's setup if the machine has one."
+	}
+	return Maybe, "whether this host has an IOMMU is not known", remedy(o)
+}
+
+// guests judges rows about kinds of guest: available when what their section
+// requires is there.
+func (j *judging) guests(rows []support.Row, sort func(support.Row, Finding) (Finding, []requirement)) []Finding {
+	var out []Finding
+	for _, row := range rows {
+		f := j.about(row)
+		f.InUse = No
+		tri, why := j.applies(row)
+		if tri == No {
+			out = append(out, notAbout(f, why))
+			continue
+		}
+		f, needs := sort(row, f)
+		out = append(out, j.guest(f, row, tri, why, needs))
+	}
+	return out
+}
+
+func (j *judging) guest(f Finding, row support.Row, tri Tri, why string, needs []requirement) Finding {
+	if !row.Meaning.Understood() || !row.Applies.Understood() {
+		return illegible(f, row)
+	}
+	if tri == Maybe {
+		return unreadable(f, "Whether this row is about this host is not known: "+why+".")
+	}
+	if j.arch == facts.X86_32 {
+		return notAbout(f, "Xen does not run on this CPU.")
+	}
+	f.Applies = Yes
+	var missing, unknown, do []string
+	for _, need := range needs {
+		met, why, mend := need(j, &f)
+		switch met {
+		case No:
+			missing = append(missing, why)
+		case Maybe:
+			unknown = append(unknown, why)
+		default:
+			continue
+		}
+		if mend != "" {
+			do = append(do, mend)
+		}
+	}
+	slices.Sort(do)
+	f.Do = strings.Join(slices.Compact(do), " ")
+	switch {
+	case len(missing) > 0:
+		f.Outcome, f.Stated, f.Level = Outside, support.NothingSaid, support.NothingSaid
+		f.Why = "The section asks for it, and " + strings.Join(missing, ", and ") + "."
+		return f
+	case len(unknown) > 0:
+		f.Outcome, f.Why = Unknown, "The section asks for it, and "+strings.Join(unknown, ", and ")+"."
+		return f
+	}
+	f = j.say(f, row.Meaning.Level)
+	f.Condition = row.Meaning.Condition
+	f.Why = "This host has what it needs."
+	if len(needs) == 0 {
+		f.Why = "It needs nothing particular of the hardware."
+	}
+	if row.Note != "" && row.Meaning.Condition != support.NoCondition {
+		f.Notes = append(f.Notes, row.Note)
+	}
+	return f
+}
+
+// shadow judges shadow paging by whether the CPU leaves any choice.
+func (j *judging) shadow(row support.Row) Finding {
+	f := j.unclaimed(row)
+	x := j.h.CPU.X86
+	if f.Outcome != NotVisible || x == nil || !j.arch.X86() {
+		return f
+	}
+	vmx, _ := x.VMX.Get()
+	svm, _ := x.SVM.Get()
+	paging := x.EPT
+	what := "EPT"
+	switch {
+	case svm:
+		paging, what = x.NPT, "NPT"
+	case !vmx:
+		return f // no guest would use it
+	}
+	guests := []string{"hvm", "pvh", "pvh-dom0", "pv32-shim"}
+	has, known := paging.Get()
+	known = known || paging.IsAbsent()
+	switch {
+	case known && has:
+		return f
+	case known:
+		f.Seen, f.For, f.Needs = []Seen{seen(what, paging, yesno)}, guests, ""
+		f.Applies, f.InUse = Yes, Maybe
+		f = j.say(f, row.Meaning.Level)
+		f.Why = "The CPU has no nested paging (EPT or NPT), so every HVM and PVH guest here would run on shadow paging."
+		f.Do = "Use a CPU with EPT or NPT for HVM and PVH guests."
+		return f
+	}
+	f.For, f.Needs = guests, ""
+	f = unreadable(f, "Whether the CPU has nested paging, without which HVM and PVH guests run on shadow paging, is not known.", seen(what, paging, yesno))
+	f.Do = remedy(paging)
+	return f
+}
+
+var iommuRule = Rule{
+	ID:    "host-iommu",
+	Title: "IOMMU",
+	Doc: "Finds the IOMMUs the firmware describes and the row of each kind. An IOMMU that is merely there condemns nobody: " +
+		"the rows decide for device passthrough and for a PVH dom0.",
+	Rows:  []string{"iommu"},
+	judge: func(j *judging, rows []support.Row) []Finding { return j.iommus(rows) },
+}
+
+func (j *judging) iommus(rows []support.Row) []Finding {
+	var out []Finding
+	o := j.h.IOMMU.Units
+	units, known := o.Get()
+	evidence := seen("IOMMU", o, unitWords)
+	for _, row := range rows {
+		f := j.about(row)
+		if tri, why := j.applies(row); tri == No {
+			out = append(out, notAbout(f, why))
+			continue
+		}
+		f.For = []string{"passthrough"}
+		if j.arch.X86() {
+			f.For = append(f.For, "pvh-dom0")
+		}
+		f.Seen = []Seen{evidence}
+		kind, named := row.Applies.Term(support.TermIOMMU)
+		i := slices.IndexFunc(units, func(u facts.IOMMUUnit) bool { return string(u.Kind) == kind.Value })
+		switch {
+		case !row.Meaning.Understood() || !row.Applies.Understood() || !named:
+			f = illegible(f, row)
+		case !known && !o.IsAbsent():
+			if other, why := j.otherFamily(kind.Value); other {
+				f = notAbout(f, why)
+				break
+			}
+			f = unreadable(f, "Whether this host has one is not known.")
+			f.Do = remedy(o)
+		case i < 0:
+			f = notAbout(f, "This host has none.")
+		default:
+			f.Applies, f.InUse = Yes, iommuUse(units[i].Kind)
+			f = j.say(f, row.Meaning.Level)
+			f.Why = "This host has " + unitWords(units[i:i+1]) + "."
+			f.Notes = append(f.Notes, j.iommuNotes(units[i])...)
+		}
+		out = append(out, f)
+	}
+	for _, u := range units {
+		if u.Kind == facts.OtherIOMMU {
+			out = append(out, Finding{Title: "IOMMU " + strings.Join(u.Compatible, " "), Outcome: NotStated, Applies: Yes, InUse: No,
+				Stated: support.NothingSaid, Level: support.NothingSaid,
+				Seen: []Seen{{What: "IOMMU", Value: unitWords([]facts.IOMMUUnit{u}), Source: u.Source}},
+				Why:  "Xen has no driver for it and the statement no row; Xen leaves it alone."})
+		}
+	}
+	return out
+}
+
+// otherFamily rules an x86 IOMMU out by the CPU's vendor alone: what is not
+// known about an Intel machine is not whether it has AMD-Vi.
+func (j *judging) otherFamily(kind string) (bool, string) {
+	if j.h.CPU.X86 == nil {
+		return false, ""
+	}
+	models, ok := j.h.CPU.X86.Models.Get()
+	if !ok || len(models) == 0 {
+		return false, ""
+	}
+	vendor := models[0].Vendor
+	switch {
+	case kind == string(facts.AMDVi) && vendor == "GenuineIntel":
+		return true, "This host's CPU is Intel's."
+	case kind == string(facts.VTd) && (vendor == "AuthenticAMD" || vendor == "HygonGenuine"):
+		return true, "This host's CPU is AMD's or Hygon's."
+	}
+	return false, ""
+}
+
+// iommuUse tells whether Xen drives an IOMMU by default: x86 ones always,
+// SMMUv1 and v2 when a device needs it, the others only in builds made for it.
+func iommuUse(k facts.IOMMUKind) Tri {
+	switch k {
+	case facts.VTd, facts.AMDVi:
+		return Yes
+	case facts.SMMUv1, facts.SMMUv2:
+		return Maybe
+	}
+	return No
+}
+
+func (j *judging) iommuNotes(u facts.IOMMUUnit) []string {
+	var notes []string
+	switch u.Kind {
+	case facts.VTd:
+		if ir := j.h.IOMMU.InterruptRemapping; ir.IsKnown() && !ir.Value {
+			notes = append(notes, "The DMAR table does not announce interrupt remapping; a guest with a device could inject interrupts.")
+		}
+	case facts.SMMUv1, facts.SMMUv2:
+		if len(u.Compatible) > 0 && !slices.ContainsFunc(u.Compatible, func(c string) bool { return slices.Contains(xenSMMU, c) }) {
+			notes = append(notes, "Xen's driver does not know "+strings.Join(u.Compatible, ", ")+" and would leave it alone.")
+		}
+		notes = append(notes, "Xen needs an SMMU that does stage 2 translation.")
+	case facts.SMMUv3:
+		notes = append(notes, "Xen drives it only in builds with CONFIG_ARM_SMMU_V3, which asks for an EXPERT build: that is excluded from security support on its own.")
+	case facts.IPMMU:
+		notes = append(notes, "Xen drives it only in builds with CONFIG_IPMMU_VMSA, and only on revisions of the SoC that do stage 2 translation.")
+	}
+	return notes
+}
+
+// xenSMMU lists the compatible strings of Xen's SMMU driver
+// (xen/drivers/passthrough/arm/smmu.c).
+var xenSMMU = []string{"arm,smmu-v1", "arm,smmu-v2", "arm,mmu-400", "arm,mmu-401", "arm,mmu-500"}
+
+func unitWords(units []facts.IOMMUUnit) string {
+	names := map[facts.IOMMUKind]string{
+		facts.VTd: "VT-d", facts.AMDVi: "AMD-Vi", facts.SMMUv1: "SMMUv1", facts.SMMUv2: "SMMUv2",
+		facts.SMMUv3: "SMMUv3", facts.IPMMU: "IPMMU-VMSA",
+	}
+	var s []string
+	for _, u := range units {
+		n := names[u.Kind]
+		if n == "" {
+			n = strings.Join(u.Compatible, " ")
+		}
+		if u.Count > 1 {
+			n = itoa(u.Count) + " x " + n
+		}
+		s = append(s, n)
+	}
+	return strings.Join(s, ", ")
+}

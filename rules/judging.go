@@ -1,0 +1,319 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/support"
+)
+
+// judging is one evaluation: what is judged, by what, and what follows from
+// the two for every rule alike.
+type judging struct {
+	st    *support.Statement
+	h     *facts.Host
+	o     Options
+	phase support.Phase
+
+	arch    facts.Arch // of the hardware; empty when not known
+	xen     facts.Arch // Xen is, or would be, built for this; empty when not known
+	xenNote string     // why xen is what it is, where that is not obvious
+}
+
+func newJudging(st *support.Statement, h *facts.Host, o Options) *judging {
+	j := &judging{st: st, h: h, o: o, phase: st.Header.Phase(o.At)}
+	j.arch, _ = h.Machine.Arch.Get()
+	j.xen = j.arch
+	switch kernel, _ := h.Machine.KernelArch.Get(); {
+	case j.arch.Arm() && o.XenArch.Arm():
+		j.xen = o.XenArch
+		if j.xen != j.arch {
+			j.xenNote = "judged for a 32-bit Xen, as asked"
+		}
+	case j.arch == facts.Arm64 && strings.HasPrefix(kernel, "armv7"):
+		// A 32-bit kernel proper (a 64-bit one answers armv8l to its 32-bit
+		// programs): this machine is run in AArch32, and its Xen would be too.
+		j.xen = facts.Arm32
+		j.xenNote = "a 32-bit kernel runs here, so a 32-bit Xen is judged; --xen-arch arm64 judges a 64-bit one"
+	}
+	return j
+}
+
+// about starts the finding of a row.
+func (j *judging) about(row support.Row) Finding {
+	return Finding{Row: j.cite(row), Title: title(row), Applies: Maybe, InUse: Maybe}
+}
+
+func (j *judging) cite(row support.Row) *Ref {
+	return &Ref{
+		Release: j.st.Header.Release(), Revision: j.st.Provenance.Commit, Date: j.st.Provenance.Date,
+		Key: row.Key, Section: row.Section, Feature: row.Feature, Qualifier: row.Qualifier, Value: row.Value, Line: row.Line,
+	}
+}
+
+// citeSection refers to the prose of a section.
+func (j *judging) citeSection(anchor string) *Ref {
+	for _, s := range j.st.Sections {
+		if s.Anchor == anchor {
+			r := &Ref{Release: j.st.Header.Release(), Revision: j.st.Provenance.Commit, Date: j.st.Provenance.Date, Section: s.Title, Line: s.Line}
+			if s.Level > 2 {
+				r.Section, r.Feature = s.Parent, s.Title
+			}
+			return r
+		}
+	}
+	return nil
+}
+
+func title(row support.Row) string {
+	t := row.Feature
+	if t == "" {
+		t = row.Section
+	}
+	t = strings.TrimSuffix(t, ":")
+	if row.Qualifier != "" {
+		t += ", " + row.Qualifier
+	}
+	return t
+}
+
+// gated lowers a level by where the release stands: past Supported-Until only
+// the functional axis falls, past Security-Support-Until both; before the
+// release nothing is security supported.
+func (j *judging) gated(l support.Level) support.Level {
+	switch j.phase {
+	case support.Unreleased:
+		l.Security = worseSecurity(l.Security, support.SecurityNo)
+	case support.SecurityOnly:
+		l.Functional = worseFunctional(l.Functional, support.NotSupported)
+	case support.Ended:
+		l.Functional = worseFunctional(l.Functional, support.NotSupported)
+		l.Security = worseSecurity(l.Security, support.SecurityNo)
+	}
+	return l
+}
+
+// say completes a finding with what its row states.
+func (j *judging) say(f Finding, l support.Level) Finding {
+	f.Outcome, f.Stated, f.Level = Judged, l, j.gated(l)
+	return f
+}
+
+// notAbout completes a finding whose row is about something else.
+func notAbout(f Finding, why string) Finding {
+	f.Outcome, f.Applies, f.InUse, f.Why = NotApplicable, No, No, why
+	return f
+}
+
+// unreadable completes a finding that hangs on a fact nobody could read.
+func unreadable(f Finding, why string, seen ...Seen) Finding {
+	f.Outcome, f.Why = Unknown, why
+	f.Seen = append(f.Seen, seen...)
+	return f
+}
+
+// illegible completes a finding whose row is outside the grammar.
+func illegible(f Finding, row support.Row) Finding {
+	f.Outcome = NotEvaluated
+	switch {
+	case !row.Meaning.Understood():
+		f.Why = "The value is outside the statement's grammar: " + quote(row.Value) + "."
+	default:
+		f.Why = "The qualifier is not in the vocabulary: " + quote(row.Qualifier) + "."
+	}
+	f.Do = "Read the line in the statement and decide by hand."
+	return f
+}
+
+// worseFunctional and worseSecurity order the axes from best to worst.
+func worseFunctional(a, b support.Functional) support.Functional {
+	order := []support.Functional{support.Supported, support.Deprecated, support.TechPreview, support.Experimental,
+		support.NotFunctional, support.NotImplemented, support.NotSupported, support.FunctionalNotStated, support.FunctionalUnrecognised}
+	return order[max(slices.Index(order, a), slices.Index(order, b), 0)]
+}
+
+func worseSecurity(a, b support.Security) support.Security {
+	order := []support.Security{support.SecurityYes, support.SecurityExternal, support.SecurityConditional,
+		support.SecurityNo, support.SecurityNotStated, support.SecurityUnrecognised}
+	return order[max(slices.Index(order, a), slices.Index(order, b), 0)]
+}
+
+// isArch tells whether an architecture of the statement's is the one Xen has
+// on this host.
+func (j *judging) isArch(stated string) (Tri, string) {
+	if stated == "" {
+		return Yes, ""
+	}
+	if j.arch == "" {
+		return Maybe, "the machine's architecture is not known"
+	}
+	ok := false
+	switch stated {
+	case "x86":
+		ok = j.arch.X86()
+	case "arm":
+		ok = j.arch.Arm()
+	case "arm64", "arm32":
+		ok = string(j.xen) == stated
+	case "riscv", "ppc":
+		ok = strings.HasPrefix(string(j.arch), stated)
+	}
+	if ok {
+		return Yes, ""
+	}
+	if j.arch.Arm() && (stated == "arm64" || stated == "arm32") {
+		return No, "It is about " + archName(stated) + "; Xen on this host would be " + archName(string(j.xen)) + "."
+	}
+	return No, "It is about " + archName(stated) + "; this host is " + archName(string(j.arch)) + "."
+}
+
+func archName(a string) string {
+	switch a {
+	case "x86", "x86-64":
+		return a
+	case "x86-32":
+		return "a 32-bit x86"
+	case "arm":
+		return "Arm"
+	case "arm64":
+		return "Arm64"
+	case "arm32":
+		return "Arm32"
+	case "riscv":
+		return "RISC-V"
+	case "ppc":
+		return "PowerPC"
+	}
+	return a
+}
+
+// applies tells whether a row's heading and qualifier are about this host.
+// Terms that are not about hardware (guest types, roles, …) are left to the
+// rule that claims the row.
+func (j *judging) applies(row support.Row) (Tri, string) {
+	verdict, why := j.isArch(row.Applies.Arch)
+	if verdict == No {
+		return verdict, why
+	}
+	if !row.Applies.Understood() {
+		return Maybe, "the qualifier is not in the vocabulary"
+	}
+	for _, t := range row.Applies.Terms {
+		tri, reason := j.term(t)
+		switch {
+		case tri == No:
+			return No, reason
+		case tri == Maybe && verdict == Yes:
+			verdict, why = Maybe, reason
+		}
+	}
+	return verdict, why
+}
+
+func (j *judging) term(t support.Term) (Tri, string) {
+	switch t.Kind {
+	case support.TermArch:
+		return j.isArch(t.Value)
+	case support.TermXenState:
+		return j.xenState(t.Value)
+	case support.TermCore:
+		return j.core(*t.Core)
+	case support.TermCPU:
+		return j.x86Line(t.Value)
+	}
+	return Yes, ""
+}
+
+// seen reports a fact as evidence.
+func seen[T any](what string, o facts.Observed[T], words func(T) string) Seen {
+	s := Seen{What: what, Source: o.Source}
+	switch o.State {
+	case facts.Known:
+		s.Value = words(o.Value)
+	case facts.Absent:
+		s.Value = "none"
+	case facts.Unread:
+		s.Value, s.Cause = "unknown", "nobody looked"
+	default:
+		s.Value, s.Cause = "unknown", cause(o.Problem)
+	}
+	return s
+}
+
+func cause(p *facts.Problem) string {
+	if p == nil {
+		return "no reason recorded"
+	}
+	words := map[facts.Cause]string{
+		facts.NoPermission: "no permission to read it",
+		facts.HiddenByXen:  "Xen hides it from this domain",
+		facts.NotMounted:   "the file system that shows it is not mounted",
+		facts.NotRecorded:  "the recording does not hold it",
+		facts.NotExposed:   "this kernel does not show it",
+		facts.Truncated:    "it is cut short",
+		facts.Malformed:    "it is malformed",
+		facts.TooLarge:     "it is too large to be true",
+		facts.NotAFile:     "it is not a regular file",
+		facts.TimedOut:     "reading it took too long",
+		facts.ReadError:    "it could not be read",
+		facts.WrongArch:    "it does not exist on this architecture",
+		facts.Conflicting:  "sources disagree",
+		facts.Incomplete:   "what was read does not say enough",
+		facts.InContainer:  "a container does not see it",
+	}[p.Cause]
+	if words == "" {
+		words = string(p.Cause)
+	}
+	if p.Detail != "" {
+		words += " (" + p.Detail + ")"
+	}
+	return words
+}
+
+// remedy says what would make a fact known.
+func remedy[T any](o facts.Observed[T]) string {
+	if o.Problem == nil {
+		return ""
+	}
+	r := o.Problem.Remedy
+	if r == "" {
+		return ""
+	}
+	return strings.ToUpper(r[:1]) + r[1:] + dot(r)
+}
+
+func dot(s string) string {
+	if strings.HasSuffix(s, ".") {
+		return ""
+	}
+	return "."
+}
+
+func quote(s string) string { return "\"" + s + "\"" }
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func yesno(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// bytesText writes a size in the largest binary unit that keeps three digits,
+// TiB being 2^40.
+func bytesText(n uint64) string {
+	units := []string{"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+	u, div := 0, uint64(1)
+	for u+1 < len(units) && n/div >= 1024 {
+		div *= 1024
+		u++
+	}
+	if n%div == 0 {
+		return fmt.Sprintf("%d %s", n/div, units[u])
+	}
+	return fmt.Sprintf("%.4g %s", float64(n)/float64(div), units[u])
+}

@@ -1,0 +1,321 @@
+package rules
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/support"
+)
+
+var acpiRule = Rule{
+	ID:    "host-acpi",
+	Title: "Host ACPI",
+	Doc: "On x86 a PV dom0 reads the host's ACPI tables for Xen. On Arm Xen takes the device tree when there is one; " +
+		"a machine that has ACPI alone can only be booted in the way this row grades. If the firmware can offer a device tree, choose that.",
+	Rows: []string{"host-acpi-via-domain-0"},
+	judge: func(j *judging, rows []support.Row) []Finding {
+		var out []Finding
+		for _, row := range rows {
+			out = append(out, j.acpiRow(row))
+		}
+		return out
+	},
+}
+
+func (j *judging) acpiRow(row support.Row) Finding {
+	f := j.about(row)
+	if tri, why := j.applies(row); tri == No {
+		return notAbout(f, why)
+	}
+	acpi, dt := j.h.Machine.ACPI, j.h.Machine.DeviceTree
+	f.Seen = []Seen{seen("ACPI tables", acpi, yesno)}
+	has, known := acpi.Get()
+	known = known || acpi.IsAbsent()
+	if j.arch.X86() {
+		f.InUse = Yes
+	} else {
+		f.Seen = append(f.Seen, seen("device tree", dt, yesno))
+		tree, ok := dt.Get()
+		switch {
+		case ok && tree:
+			f.InUse = No
+		case (dt.IsAbsent() || ok && !tree) && known && has:
+			f.InUse = Yes
+			f.For = []string{Base}
+		case !(known && !has):
+			f.For = []string{Base}
+			return unreadable(f, "Whether this machine can only be booted with ACPI is not known.")
+		}
+	}
+	switch {
+	case !known:
+		f = unreadable(f, "Whether this machine has ACPI tables is not known.")
+		f.Do = remedy(acpi)
+		return f
+	case !has:
+		f = notAbout(f, "This machine has no ACPI tables.")
+		f.For = nil
+		return f
+	case !row.Meaning.Understood() || !row.Applies.Understood():
+		return illegible(f, row)
+	}
+	f.Applies = Yes
+	f = j.say(f, row.Meaning.Level)
+	switch {
+	case j.arch.X86():
+		f.Why = "A PV dom0, which is the default, reads the host's ACPI tables for Xen."
+	case f.InUse == Yes:
+		f.Why = "This machine describes itself by ACPI alone, so Xen would have to boot with ACPI."
+		f.Do = "See whether the firmware can hand over a device tree instead (a setup option on many servers)."
+		f.Notes = append(f.Notes, "Xen for Arm is built without ACPI unless CONFIG_ACPI is turned on.")
+	default:
+		f.Why = "There is a device tree as well, and Xen takes that unless told acpi=force."
+	}
+	return f
+}
+
+var efiRule = Rule{
+	ID:    "host-efi",
+	Title: "Host EFI boot",
+	Doc:   "Tells whether the machine was booted through EFI, as Xen would be too. Releases before 4.18 have no row.",
+	Rows:  []string{"host-efi-boot"},
+	judge: func(j *judging, rows []support.Row) []Finding {
+		return j.feature(rows, "efi", func(f Finding) (Finding, bool) {
+			f, ok := j.efi(f)
+			if ok {
+				f.InUse, f.Why = Maybe, "This machine was booted through EFI; Xen would be too."
+			}
+			return f, ok
+		})
+	},
+}
+
+func (j *judging) efi(f Finding) (Finding, bool) {
+	o := j.h.Machine.Firmware
+	f.Seen = append(f.Seen, seen("firmware", o, func(s string) string { return s }))
+	if fw, ok := o.Get(); ok && fw != "efi" {
+		intents := f.For
+		f = notAbout(f, "This machine was not booted through EFI.")
+		f.For = intents
+		return f, false
+	}
+	return decide(f, o, "", "This machine was not booted through EFI.")
+}
+
+var secureBootRule = Rule{
+	ID:    "host-secure-boot",
+	Title: "Host EFI Secure Boot",
+	Doc: "Tells whether EFI Secure Boot is on. When Xen is booted that way, the row says what that is worth. " +
+		"Turning Secure Boot off in the firmware's setup avoids the row.",
+	Rows: []string{"host-efi-secure-boot"},
+	judge: func(j *judging, rows []support.Row) []Finding {
+		return j.feature(rows, "secure-boot", func(f Finding) (Finding, bool) {
+			f, ok := j.efi(f)
+			if !ok {
+				return f, false
+			}
+			sb := j.h.Machine.SecureBoot
+			f.Seen = append(f.Seen, seen("Secure Boot", sb, yesno))
+			on, known := sb.Get()
+			switch {
+			case known && on:
+				f.InUse, f.Why = Maybe, "Secure Boot is on; a Xen booted that way is graded by this row."
+				f.Do = "Turn Secure Boot off in the firmware's setup, or accept what the row says."
+			case known || sb.IsAbsent():
+				f.InUse, f.Why = No, "The firmware could do Secure Boot; it is off."
+			default:
+				f.InUse, f.Why = Maybe, "The firmware is EFI; whether Secure Boot is on is not known."
+				f.Do = remedy(sb)
+			}
+			return f, true
+		})
+	},
+}
+
+var qosRule = Rule{
+	ID:    "host-qos",
+	Title: "Platform QoS",
+	Doc:   "Looks for Intel's cache and bandwidth monitoring or allocation. Xen leaves them alone unless psr= is on its command line.",
+	Rows:  []string{"x86intel-platform-qos-technologies"},
+	judge: func(j *judging, rows []support.Row) []Finding {
+		return j.feature(rows, "qos", func(f Finding) (Finding, bool) {
+			x := j.h.CPU.X86
+			if x == nil {
+				return unreadable(f, "The CPU is not known."), false
+			}
+			f.Seen = []Seen{seen("QoS features", x.QoS, func(q []string) string { return strings.Join(q, ", ") })}
+			if models, ok := x.Models.Get(); ok && x.QoS.IsKnown() && !slices.ContainsFunc(models, func(m facts.X86Model) bool { return m.Vendor == "GenuineIntel" }) {
+				intents := f.For
+				f = notAbout(f, "The row is about Intel's technologies; this CPU is not one of Intel's.")
+				f.For = intents
+				return f, false
+			}
+			return decide(f, x.QoS, "The CPU has it; Xen leaves it alone unless psr= is on its command line.", "The CPU has none of these technologies.")
+		})
+	},
+}
+
+var sveRule = Rule{
+	ID:    "host-sve",
+	Title: "Scalable Vector Extension",
+	Doc:   "Looks for SVE. Xen gives it to nobody unless built with CONFIG_ARM64_SVE and told so for dom0 or a guest.",
+	Rows:  []string{"arm-scalable-vector-extension-svesve2"},
+	judge: func(j *judging, rows []support.Row) []Finding {
+		return j.feature(rows, "sve", func(f Finding) (Finding, bool) {
+			a := j.h.CPU.Arm
+			if a == nil {
+				return unreadable(f, "The CPU is not known."), false
+			}
+			o := a.SVE
+			f.Seen = []Seen{seen("SVE", o, yesno)}
+			if v, ok := o.Get(); ok && !v {
+				o = facts.Missing[bool](o.Source)
+			}
+			return decide(f, o, "The CPU has it; Xen gives it to nobody unless built for it and told to.", "The CPU has no SVE.")
+		})
+	},
+}
+
+var gicRule = Rule{
+	ID:    "host-gic",
+	Title: "Interrupt controller",
+	Doc: "Finds the version of the GIC. Only GICv3 has a row (from 4.18 on); GICv2 is in none, which is no verdict. " +
+		"A GICv4 is driven as a GICv3. Xen cannot run without a GIC that has the virtualization extensions.",
+	Rows:  []string{"armgicv3"},
+	judge: func(j *judging, rows []support.Row) []Finding { return j.gic(rows) },
+}
+
+func (j *judging) gic(rows []support.Row) []Finding {
+	var out []Finding
+	o := j.h.Interrupts.GIC
+	evidence := seen("GIC", o, func(v int) string { return "GICv" + itoa(v) })
+	version, known := o.Get()
+	stated := false
+	for _, row := range rows {
+		f := j.about(row)
+		f.Seen = []Seen{evidence}
+		tri, why := j.applies(row)
+		switch {
+		case tri == No:
+			out = append(out, notAbout(f, why))
+			continue
+		case known && version < 3:
+			out = append(out, notAbout(f, "This host has a GICv"+itoa(version)+"."))
+			continue
+		case o.IsAbsent():
+			out = append(out, notAbout(f, "This host has no GIC."))
+			continue
+		}
+		stated = true
+		f.For = []string{Base}
+		switch {
+		case !row.Meaning.Understood() || !row.Applies.Understood():
+			f = illegible(f, row)
+		case !known:
+			f = unreadable(f, "Which interrupt controller this host has is not known.")
+			f.Do = remedy(o)
+		case tri == Maybe:
+			f = unreadable(f, "Whether this row is about this host is not known: "+why+".")
+		default:
+			f.Applies, f.InUse = Yes, Yes
+			f = j.say(f, row.Meaning.Level)
+			f.Why = "This host has a GICv" + itoa(version) + "."
+			if version == 4 {
+				f.Why = "This host has a GICv4, which Xen drives as a GICv3."
+			}
+		}
+		out = append(out, f)
+	}
+	if stated || j.arch.X86() || j.arch != "" && !j.arch.Arm() {
+		return out
+	}
+	f := Finding{Title: "Interrupt controller", Applies: Yes, InUse: Yes, For: []string{Base}, Seen: []Seen{evidence}}
+	f.Stated, f.Level = support.NothingSaid, support.NothingSaid
+	switch {
+	case o.IsAbsent() || known && version < 2:
+		f.Outcome = Outside
+		f.Why = "Xen needs a GIC with the virtualization extensions (GICv2 or later), and this host has none."
+		f.Do = "Use a machine with a GICv2 or GICv3."
+	case known:
+		f.Outcome = NotStated
+		f.Why = "This host has a GICv" + itoa(version) + "; this release's statement has no row for it."
+	case j.arch == "":
+		return out // the architecture's own finding says so
+	default:
+		f = unreadable(f, "Which interrupt controller this host has is not known.")
+		f.Do = remedy(o)
+	}
+	return append(out, f)
+}
+
+var itsRule = Rule{
+	ID:    "host-its",
+	Title: "GICv3 ITS",
+	Doc:   "Looks for an ITS. Default builds of Xen leave it alone (CONFIG_HAS_ITS), so its presence condemns nobody.",
+	Rows:  []string{"armgicv3-its"},
+	judge: func(j *judging, rows []support.Row) []Finding {
+		return j.feature(rows, "its", func(f Finding) (Finding, bool) {
+			o := j.h.Interrupts.ITS
+			f.Seen = []Seen{seen("ITS units", o, itoa)}
+			return decide(f, o, "This host has an ITS; default builds of Xen leave it alone.", "This host has no ITS.")
+		})
+	},
+}
+
+var kconfigRule = Rule{
+	ID:    "kconfig",
+	Title: "Build configuration of Xen",
+	Doc:   "The statement (from 4.12 on) excludes builds with EXPERT or DEBUG options from security support. Only the build's configuration tells.",
+	Rows:  []string{"kconfig"},
+	judge: func(j *judging, rows []support.Row) []Finding {
+		var out []Finding
+		for _, row := range rows {
+			out = append(out, j.unclaimed(row))
+		}
+		ref := j.citeSection("kconfig")
+		if ref == nil {
+			return out
+		}
+		return append(out, Finding{
+			Row: ref, Title: "Kconfig", Outcome: NotVisible, Applies: Maybe, InUse: Maybe,
+			Needs: observations["kconfig"].needs.words(),
+			Why:   "Builds of Xen with EXPERT or DEBUG options are excluded from security support; the hardware does not tell how Xen is built.",
+		})
+	},
+}
+
+var releaseRule = Rule{
+	ID:    "release",
+	Title: "Support period of the release",
+	Doc: "Compares the judging date with the dates in the statement's header. Past Supported-Until only security fixes are made; " +
+		"past Security-Support-Until nothing is. A text that is not released promises nothing yet.",
+	judge: func(j *judging, _ []support.Row) []Finding {
+		h := j.st.Header
+		f := Finding{Title: "Support period of Xen " + h.XenVersion.Text, Applies: Yes, InUse: Yes, For: []string{Base}}
+		full := support.Level{Functional: support.Supported, Security: support.SecurityYes}
+		field, name := h.SecuritySupportUntil, "Security-Support-Until"
+		switch j.phase {
+		case support.FullSupport:
+			f.Why = "Fully supported until " + h.SupportedUntil.Date + ", with security fixes until " + h.SecuritySupportUntil.Date + "."
+		case support.SecurityOnly:
+			field, name = h.SupportedUntil, "Supported-Until"
+			f.Why = "Full support ended on " + h.SupportedUntil.Date + "; security fixes are made until " + h.SecuritySupportUntil.Date + "."
+			f.Do = "Plan the move to a release in full support."
+		case support.Ended:
+			f.Why = "Security support ended on " + h.SecuritySupportUntil.Date + "."
+			f.Do = "Move to a release that is still supported."
+		case support.Unreleased:
+			f.Why = "This is the statement of a version that is not released: nothing in it is security supported yet."
+			f.Do = "Judge by a released version."
+		}
+		f.Row = &Ref{Release: h.Release(), Revision: j.st.Provenance.Commit, Date: j.st.Provenance.Date,
+			Section: "Release Support", Value: name + ": " + field.Text, Line: field.Line}
+		if j.phase == support.PhaseUnknown {
+			f = unreadable(f, "The dates in the statement's header are missing or make no sense.")
+			f.Do = "Use a statement with its header complete."
+			return []Finding{f}
+		}
+		return []Finding{j.say(f, full)}
+	},
+}

@@ -1,0 +1,225 @@
+// Package rules judges: given a support statement and the facts of a host it
+// says which rows speak of that host, and what follows.
+//
+// It is pure. It reads no file, clock or environment, and it repeats nothing
+// that a statement says: limits, CPU parts, revision ranges and dates come out
+// of the parsed rows, so that a new release is judged right without new code.
+package rules
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/support"
+)
+
+// Options is what the judgement depends on besides statement and host.
+type Options struct {
+	// At is the judging date. The zero time is taken as it is, long before any
+	// release.
+	At time.Time
+	// For lists the intents that are wanted, by their ids; empty means running
+	// Xen. Unknown ids are ignored here: check them with [Intents].
+	For []string
+	// XenArch is the architecture Xen is to be built for: Arm64 or Arm32 on an
+	// Arm host. Empty means the one that fits the machine.
+	XenArch facts.Arch
+}
+
+// Rule judges the rows under some headings.
+type Rule struct {
+	ID    string   // short and stable: host-memory
+	Title string   // what it is about, in words
+	Doc   string   // what it looks at, what it concludes, and what to do about a bad answer
+	Rows  []string // anchors of the headings whose rows it claims
+
+	judge func(*judging, []support.Row) []Finding
+}
+
+// List returns every rule in the order of the statement.
+func List() []Rule {
+	return []Rule{
+		releaseRule,
+		kconfigRule,
+		architectureRule,
+		cpuHotplugRule,
+		memoryRule,
+		memoryHotplugRule,
+		cpusRule,
+		acpiRule,
+		efiRule,
+		secureBootRule,
+		qosRule,
+		iommuRule,
+		gicRule,
+		itsRule,
+		sveRule,
+		pvRule,
+		hvmRule,
+		pvhRule,
+		armGuestRule,
+		passthroughRule,
+		armPassthroughRule,
+		nestedRule,
+	}
+}
+
+// Evaluate judges a host by a statement. Every row of the statement appears in
+// exactly one finding, in the order of the statement; properties that no row
+// covers stand before them.
+func Evaluate(st *support.Statement, h *facts.Host, o Options) *Verdict {
+	j := newJudging(st, h, o)
+	v := &Verdict{Release: st.Header.Release(), Phase: j.phase, At: o.At}
+
+	claimed := map[string]bool{}
+	for _, r := range List() {
+		var rows []support.Row
+		for _, row := range st.Rows {
+			if r.claims(row) && !claimed[row.Key] {
+				rows = append(rows, row)
+				claimed[row.Key] = true
+			}
+		}
+		for _, f := range r.judge(j, rows) {
+			f.Rule = r.ID
+			v.Findings = append(v.Findings, f)
+		}
+	}
+	for _, row := range st.Rows {
+		if !claimed[row.Key] {
+			v.Findings = append(v.Findings, j.unclaimed(row))
+		}
+	}
+	j.distrust(v.Findings)
+	slices.SortStableFunc(v.Findings, func(a, b Finding) int { return cmp.Compare(a.line(), b.line()) })
+
+	v.Notes = j.notes()
+	v.Counts = count(v.Findings)
+	v.Intents, v.Overall, v.Answers = answers(j, v.Findings, o.For)
+	return v
+}
+
+func (r Rule) claims(row support.Row) bool {
+	if r.ID == "host-architecture" && sectionIs(row, "Host Architecture") {
+		return true
+	}
+	return slices.Contains(r.Rows, row.Heading)
+}
+
+func sectionIs(row support.Row, title string) bool { return strings.EqualFold(row.Section, title) }
+
+// line orders findings: properties without a row first.
+func (f Finding) line() int {
+	if f.Row == nil || f.Row.Key == "" {
+		return 0
+	}
+	return f.Row.Line
+}
+
+func count(fs []Finding) map[string]int {
+	n := map[string]int{}
+	for _, o := range []Outcome{Judged, NotStated, Outside, Unknown, NotApplicable, NotEvaluated, NotVisible} {
+		n[string(o)] = 0
+	}
+	for _, f := range fs {
+		n[string(f.Outcome)]++
+	}
+	return n
+}
+
+// unclaimed reports a row that no rule judges: not about this architecture, not
+// visible in hardware, or unheard of.
+func (j *judging) unclaimed(row support.Row) Finding {
+	f := j.about(row)
+	f.Outcome = NotEvaluated
+	if !row.Meaning.Understood() {
+		f.Why = "The value is outside the statement's grammar; it is shown as written."
+		return f
+	}
+	f.Stated, f.Level = row.Meaning.Level, j.gated(row.Meaning.Level)
+	if arch, why := j.isArch(row.Applies.Arch); arch == No {
+		f.Outcome, f.Applies, f.InUse, f.Why = NotApplicable, No, No, why
+		return f
+	}
+	o, ok := observations[row.Heading]
+	switch {
+	case !ok:
+		f.Why = "No rule of this version of xencheck knows this row."
+	case !row.Applies.Understood():
+		f.Why = "The qualifier is not in the vocabulary; it is shown as written."
+	default:
+		n := o.needs
+		if special, ok := o.other[row.Qualifier]; ok {
+			n = special
+		}
+		f.Outcome, f.Applies, f.InUse = NotVisible, Maybe, Maybe
+		f.Needs = n.words()
+		f.Why = "It is about how Xen and its guests are set up, not about the hardware."
+		if n == fromNothing {
+			f.Why = "Nothing that can be read on a host tells whether this is used."
+		}
+	}
+	return f
+}
+
+// distrust takes back every good word of a heading that also holds something
+// outside the grammar: what was not understood may be an exception that names
+// this very host. A heading's text that cannot concern this architecture
+// leaves it alone.
+func (j *judging) distrust(fs []Finding) {
+	tainted := map[string]string{}
+	for _, s := range j.st.Sections {
+		if why := j.doubt(s.Anchor); why != "" {
+			tainted[s.Anchor] = why
+		}
+	}
+	for i := range fs {
+		f := &fs[i]
+		if f.Row == nil || f.Outcome != Judged || !good(f.Stated.Security) {
+			continue
+		}
+		row, ok := j.st.Row(f.Row.Key)
+		if !ok || tainted[row.Heading] == "" {
+			continue
+		}
+		f.Outcome = NotEvaluated
+		f.Why = "The row says " + quote(row.Value) + ", but " + tainted[row.Heading] + "."
+		f.Do = "Read that line of the statement; if it does not concern this host, the row holds."
+	}
+}
+
+func good(s support.Security) bool {
+	return s == support.SecurityYes || s == support.SecurityExternal || s == support.SecurityConditional
+}
+
+// doubt says what under a heading was not understood and might concern this
+// host; empty when there is nothing.
+func (j *judging) doubt(anchor string) string {
+	rows := j.st.Under(anchor)
+	known := map[int]bool{}
+	for _, r := range rows {
+		if r.Meaning.Understood() && r.Applies.Understood() {
+			continue
+		}
+		known[r.Line] = true
+		if a, _ := j.isArch(r.Applies.Arch); a == No {
+			continue
+		}
+		if r.Applies.Understood() {
+			if a, _ := j.applies(r); a == No {
+				continue
+			}
+			return "the value of line " + itoa(r.Line) + " under the same heading was not understood: " + quote(r.Value)
+		}
+		return "the qualifier of line " + itoa(r.Line) + " under the same heading was not understood: " + quote(r.Qualifier)
+	}
+	for _, p := range j.st.Tainted(anchor) {
+		if !known[p.Line] {
+			return "line " + itoa(p.Line) + " under the same heading was not understood: " + quote(strings.TrimSpace(p.Text))
+		}
+	}
+	return ""
+}
