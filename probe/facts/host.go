@@ -104,6 +104,7 @@ type CPU struct {
 	Possible Observed[int]   `json:"possible"` // logical CPUs the kernel is prepared for
 	Firmware Observed[int]   `json:"firmware"` // CPUs the firmware describes as enabled (MADT, device tree)
 	Physical Observed[Range] `json:"physical"` // logical CPUs of the host: what a limit is compared with
+	Nodes    Observed[int]   `json:"nodes"`    // NUMA nodes; unread unless the running machine was asked
 	X86      *X86CPU         `json:"x86,omitempty"`
 	Arm      *ArmCPU         `json:"arm,omitempty"`
 }
