@@ -130,6 +130,7 @@ type Section struct {
 	Text    string `json:"text,omitempty"`   // what stands before the rows (or all of it when there are none)
 	Caveat  string `json:"caveat,omitempty"` // what stands after the rows; empty in a distilled statement
 	Caveats bool   `json:"has_caveat"`       // whether text follows the rows
+	Note    string `json:"note,omitempty"`   // what its prose says, in xencheck's own words, where a rule relies on it
 }
 
 // Row is one status line.
@@ -270,7 +271,7 @@ type TermKind string
 
 // The kinds of term.
 const (
-	TermArch      TermKind = "arch"        // x86, arm, arm32, arm64, riscv, ppc: Value
+	TermArch      TermKind = "arch"        // x86, arm, arm32, arm64, riscv, ppc, loongarch
 	TermGuest     TermKind = "guest"       // pv, hvm, pvh, hvm/pvh
 	TermRole      TermKind = "role"        // domU, dom0
 	TermXenState  TermKind = "xen_state"   // aarch64, aarch32, armv8-r
@@ -337,7 +338,7 @@ func (c CoreRange) Contains(r Revision) bool {
 type Applicability struct {
 	Relation Relation `json:"relation"`
 	Terms    []Term   `json:"terms,omitempty"` // of the qualifier; all must hold
-	Arch     string   `json:"arch,omitempty"`  // x86, arm, arm64 or arm32, from qualifier or heading; empty when any
+	Arch     string   `json:"arch,omitempty"`  // x86, arm, arm64, arm32 or a port without hosts (riscv, ppc), from qualifier or heading; empty when any
 	// Unrecognised holds the part of the qualifier that is outside the
 	// vocabulary, verbatim. Such a row might concern any host of Arch.
 	Unrecognised string `json:"unrecognised,omitempty"`
@@ -372,6 +373,8 @@ type Problem struct {
 	Text     string   `json:"text"` // the line
 	Message  string   `json:"message"`
 	Heading  string   `json:"heading,omitempty"` // anchor of the heading it stands under
+	Row      string   `json:"row,omitempty"`     // key of the row it concerns; empty when the line is no row
+	Arch     string   `json:"arch,omitempty"`    // the only architecture it can concern; empty when any
 }
 
 // Row returns the row with a key.
