@@ -121,18 +121,17 @@ func (j *judging) architecture(rows []support.Row) []Finding {
 func (j *judging) machineRow(f Finding, row support.Row) Finding {
 	f.For = []string{Base}
 	f.Seen = append(f.Seen, j.cpuSeen(row)...)
-	if !row.Meaning.Understood() || !row.Applies.Understood() {
-		return illegible(f, row)
-	}
 	tri, why := j.applies(row)
 	f.Applies, f.InUse = tri, tri
-	switch tri {
-	case No:
+	switch {
+	case tri == No:
 		f = notAbout(f, why)
 		f.For = nil
 		f.Notes = append(f.Notes, j.parkedNote(row)...)
 		return f
-	case Maybe:
+	case !row.Meaning.Understood() || !row.Applies.Understood():
+		return illegible(f, row)
+	case tri == Maybe:
 		f = unreadable(f, "Whether this row is about this host is not known: "+why+".")
 		f.Do = j.cpuRemedy()
 		return f

@@ -12,7 +12,7 @@ var pvRule = Rule{
 	ID:    "guest-pv",
 	Title: "PV guests",
 	Doc:   "PV guests need nothing of the hardware. 32-bit ones are graded by whether they run inside the PV shim, which is a PVH guest and needs VMX or SVM.",
-	Rows:  []string{"x86pv", "x86pv-guest"},
+	Rows:  []string{"x86pv"},
 	judge: func(j *judging, rows []support.Row) []Finding {
 		return j.guests(rows, func(row support.Row, f Finding) (Finding, []requirement) {
 			width, _ := row.Applies.Term(support.TermWidth)
@@ -36,7 +36,7 @@ var hvmRule = Rule{
 	Title: "HVM guests",
 	Doc: "HVM guests need VMX or SVM, switched on by the firmware. A CPU without nested paging (EPT, NPT) runs them on shadow paging, " +
 		"which has a row of its own from 4.17 on.",
-	Rows: []string{"x86hvm", "x86hvm-guest", "shadow-paging"},
+	Rows: []string{"x86hvm", "shadow-paging"},
 	judge: func(j *judging, rows []support.Row) []Finding {
 		var out, shadow []support.Row
 		for _, r := range rows {

@@ -34,10 +34,9 @@ func newJudging(st *support.Statement, h *facts.Host, o Options) *judging {
 			j.xenNote = "judged for a 32-bit Xen, as asked"
 		}
 	case j.arch == facts.Arm64 && strings.HasPrefix(kernel, "armv7"):
-		// A 32-bit kernel proper (a 64-bit one answers armv8l to its 32-bit
-		// programs): this machine is run in AArch32, and its Xen would be too.
-		j.xen = facts.Arm32
-		j.xenNote = "a 32-bit kernel runs here, so a 32-bit Xen is judged; --xen-arch arm64 judges a 64-bit one"
+		// A 32-bit kernel proper; a 64-bit one answers armv8l to its 32-bit
+		// programs. It does not tell which Xen will be booted.
+		j.xenNote = "a 32-bit kernel runs here, yet a 64-bit Xen is judged, which this CPU can run; --xen-arch arm32 judges a 32-bit one"
 	}
 	return j
 }

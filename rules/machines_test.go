@@ -145,6 +145,12 @@ func arm32(changes ...func(*facts.Host)) *facts.Host {
 	return h
 }
 
+// noVE makes an Armv7 one without the virtualization extensions.
+func noVE(h *facts.Host) {
+	h.CPU.Arm.VirtExtensions = facts.Is(false, "MIDR")
+	h.CPU.Arm.Virtualization = facts.Is(false, "kernel log")
+}
+
 func unknown[T any]() facts.Observed[T] {
 	return facts.Not[T](&facts.Problem{Cause: facts.NoPermission, Source: "/some/file", Remedy: "run as root"})
 }

@@ -59,9 +59,7 @@ var observations = map[string]observation{
 	"arm-scalable-vector-extension-svesve2": {fromHardware, "CPU feature sve; Xen Kconfig CONFIG_ARM64_SVE; dom0=sve=, sve= of a guest", nil},
 	// Guest Type, Guest Limits
 	"x86pv":        {fromHardware, "no hardware needed; type= of a guest, width of its kernel", nil},
-	"x86pv-guest":  {fromHardware, "no hardware needed; type= of a guest, width of its kernel", nil},
 	"x86hvm":       {fromHardware, "CPU flags vmx, svm; type= of a guest", nil},
-	"x86hvm-guest": {fromHardware, "CPU flags vmx, svm; type= of a guest", nil},
 	"x86pvh":       {fromHardware, "CPU flags vmx, svm; an IOMMU for dom0; type= of a guest, dom0=pvh", nil},
 	"x86pvh-guest": {fromHardware, "CPU flags vmx, svm; type= of a guest", nil},
 	"arm":          {fromHardware, "the machine's architecture", nil},
