@@ -8,6 +8,7 @@
 package facts
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 )
@@ -157,13 +158,23 @@ func (o Observed[T]) MarshalJSON() ([]byte, error) {
 		j.State = "unread"
 	}
 	if o.State == Known {
-		b, err := json.Marshal(o.Value)
+		b, err := marshal(o.Value)
 		if err != nil {
 			return nil, err
 		}
 		j.Value = b
 	}
-	return json.Marshal(j)
+	return marshal(j)
+}
+
+// marshal is json.Marshal without the escapes of <, > and & that only HTML
+// needs; whoever encodes the whole decides about those.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // UnmarshalJSON is the inverse of MarshalJSON. It refuses a known fact without
