@@ -1,0 +1,353 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/rules"
+	"github.com/xencheck/xencheck/support"
+)
+
+// MaxInput bounds the JSON that is read: the facts of 4096 CPUs are below 1 MiB.
+const MaxInput = 64 << 20
+
+// maxObjects bounds how many objects one input may hold.
+const maxObjects = 100_000
+
+// ErrNewer is returned for an object of a schema this version does not know.
+var ErrNewer = errors.New("written by a newer xencheck; use that one or a newer one")
+
+// object is as much of a JSON object as tells what it is. The facts of a host
+// carry no kind.
+type object struct {
+	Kind    string          `json:"kind"`
+	Schema  *int            `json:"schema"`
+	Machine json.RawMessage `json:"machine"`
+}
+
+// Split cuts an input into its JSON objects: one, or a stream of several with
+// nothing but white space between them. What is no JSON is an error that names
+// the line.
+func Split(data []byte) ([][]byte, error) {
+	if len(data) > MaxInput {
+		return nil, fmt.Errorf("larger than %s", Bytes(MaxInput))
+	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, errors.New("empty: expected facts or a report of xencheck in JSON")
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	var out [][]byte
+	for {
+		start := dec.InputOffset()
+		var raw json.RawMessage
+		err := dec.Decode(&raw)
+		if err == io.EOF {
+			return out, nil
+		}
+		if err != nil {
+			return nil, syntaxError(data, start, err)
+		}
+		if raw[0] != '{' {
+			return nil, LineError{lineAt(data, dec.InputOffset()-int64(len(raw))), errors.New("expected a JSON object")}
+		}
+		if len(out) == maxObjects {
+			return nil, fmt.Errorf("more than %d objects", maxObjects)
+		}
+		out = append(out, raw)
+	}
+}
+
+// LineError is an error at a line of an input, counted from 1.
+type LineError struct {
+	Line int
+	Err  error
+}
+
+// Error returns "LINE: reason", to follow a file name.
+func (e LineError) Error() string { return strconv.Itoa(e.Line) + ": " + e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e LineError) Unwrap() error { return e.Err }
+
+func lineAt(data []byte, offset int64) int {
+	offset = min(max(offset, 0), int64(len(data)))
+	return 1 + bytes.Count(data[:offset], []byte("\n"))
+}
+
+func syntaxError(data []byte, start int64, err error) error {
+	var s *json.SyntaxError
+	switch {
+	case errors.As(err, &s):
+		// The offset counts from the start of the stream.
+		return LineError{lineAt(data, s.Offset), fmt.Errorf("not JSON: %s", strings.TrimPrefix(s.Error(), "json: "))}
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return LineError{lineAt(data, int64(len(data))), errors.New("ends in the middle of a JSON object")}
+	}
+	return LineError{lineAt(data, start), err}
+}
+
+// DecodeHost reads the facts of a host: as xencheck collect writes them, or
+// out of a report. Fields it does not know are passed over.
+func DecodeHost(data []byte) (*facts.Host, error) {
+	var o object
+	if err := unmarshal(data, &o); err != nil {
+		return nil, err
+	}
+	switch o.Kind {
+	case KindReport:
+		r, err := Decode(data)
+		if err != nil {
+			return nil, err
+		}
+		return r.Host, nil
+	case KindComparison:
+		c, err := DecodeComparison(data)
+		if err != nil {
+			return nil, err
+		}
+		return c.Host, nil
+	case "":
+	default:
+		return nil, fmt.Errorf("neither facts nor a report: kind is %q", o.Kind)
+	}
+	if o.Schema == nil || o.Machine == nil {
+		return nil, errors.New("neither facts nor a report: no \"schema\" or no \"machine\"")
+	}
+	if err := newer(*o.Schema, facts.Schema, "facts"); err != nil {
+		return nil, err
+	}
+	var h facts.Host
+	if err := unmarshal(data, &h); err != nil {
+		return nil, err
+	}
+	return &h, checkHost(&h)
+}
+
+// Decode reads a report. It refuses one whose parts contradict each other, so
+// that damaged input cannot turn into an answer.
+func Decode(data []byte) (*Report, error) {
+	o, err := kindOf(data, KindReport)
+	if err != nil {
+		return nil, err
+	}
+	if err := newer(*o.Schema, Schema, "report"); err != nil {
+		return nil, err
+	}
+	var r Report
+	if err := unmarshal(data, &r); err != nil {
+		return nil, err
+	}
+	if r.Host == nil {
+		return nil, errors.New("host: missing")
+	}
+	if err := newer(r.Host.Schema, facts.Schema, "facts"); err != nil {
+		return nil, fmt.Errorf("host: %w", err)
+	}
+	if err := checkHost(r.Host); err != nil {
+		return nil, fmt.Errorf("host: %w", err)
+	}
+	if r.At, err = day(r.At); err != nil {
+		return nil, err
+	}
+	return &r, r.check()
+}
+
+// Kind tells what an object is, without reading it in full: [KindReport],
+// [KindComparison], or empty for facts.
+func Kind(data []byte) string {
+	var o object
+	_ = json.Unmarshal(data, &o) // what is wrong with it is for the reader of that kind to say
+	return o.Kind
+}
+
+func kindOf(data []byte, want string) (object, error) {
+	var o object
+	if err := unmarshal(data, &o); err != nil {
+		return o, err
+	}
+	switch {
+	case o.Kind == want && o.Schema != nil:
+		return o, nil
+	case o.Kind == "" && o.Machine != nil:
+		return o, errors.New("these are facts, not a report; judge them with xencheck evaluate")
+	case o.Kind == want:
+		return o, errors.New("schema: missing")
+	}
+	return o, fmt.Errorf("not a report of xencheck: kind is %q", o.Kind)
+}
+
+func newer(got, known int, what string) error {
+	switch {
+	case got > known:
+		return fmt.Errorf("schema %d of the %s, but only %d is known here: %w", got, what, known, ErrNewer)
+	case got < 1:
+		return fmt.Errorf("schema %d: there is no such schema of the %s", got, what)
+	}
+	return nil
+}
+
+// day brings a judging date to UTC and refuses one that RFC 3339 cannot write.
+func day(t time.Time) (time.Time, error) {
+	t = t.UTC()
+	if y := t.Year(); y < 0 || y > 9999 {
+		return t, errors.New("at: year out of range")
+	}
+	return t, nil
+}
+
+func checkHost(h *facts.Host) error {
+	if t := h.CollectedAt; t != nil {
+		u, err := day(*t)
+		if err != nil {
+			return errors.New("collected_at: year out of range")
+		}
+		h.CollectedAt = &u
+	}
+	if r, ok := h.CPU.Physical.Get(); ok && r.Max != nil && *r.Max < r.Min {
+		return errors.New("cpu.physical: max is less than min")
+	}
+	if r, ok := h.Memory.Physical.Get(); ok && r.Max != nil && *r.Max < r.Min {
+		return errors.New("memory.physical: max is less than min")
+	}
+	return nil
+}
+
+func (r *Report) check() error {
+	if err := checkAnswers(append([]rules.Answer{r.Overall}, r.Answers...), len(r.Findings)); err != nil {
+		return err
+	}
+	for i, f := range r.Findings {
+		if !slices.Contains(outcomes(), f.Outcome) {
+			return fmt.Errorf("findings[%d].outcome: unknown outcome %q", i, f.Outcome)
+		}
+	}
+	if !slices.Contains(Thresholds(), r.FailOn) {
+		return fmt.Errorf("fail_on: unknown threshold %q", r.FailOn)
+	}
+	if want := r.FailOn.Exit(&r.Verdict); r.ExitCode != want {
+		return fmt.Errorf("exit_code: %d does not follow from the answers, which come to %d", r.ExitCode, want)
+	}
+	return nil
+}
+
+func outcomes() []rules.Outcome {
+	return []rules.Outcome{rules.Judged, rules.NotStated, rules.Outside, rules.Unknown, rules.NotApplicable, rules.NotEvaluated, rules.NotVisible}
+}
+
+func checkAnswers(answers []rules.Answer, findings int) error {
+	grades := []rules.Grade{
+		rules.GradeSupported, rules.GradeExternal, rules.GradeConditional,
+		rules.GradeNotSecurity, rules.GradeOutside, rules.GradeUnknown,
+	}
+	for _, a := range answers {
+		if !slices.Contains(grades, a.Grade) {
+			return fmt.Errorf("answer for %q: unknown grade %q", a.Intent, a.Grade)
+		}
+		if a.Level == (support.Level{}) {
+			return fmt.Errorf("answer for %q: level is missing", a.Intent)
+		}
+		for _, i := range a.Because {
+			if i < 0 || i >= findings {
+				return fmt.Errorf("answer for %q: there is no finding %d", a.Intent, i)
+			}
+		}
+	}
+	return nil
+}
+
+// unmarshal is json.Unmarshal with an error that names the field.
+func unmarshal(data []byte, v any) error {
+	err := json.Unmarshal(data, v)
+	if err == nil {
+		return nil
+	}
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return syntaxError(data, 0, err)
+	}
+	path, cause := locate(data, reflect.TypeOf(v).Elem(), err)
+	var typed *json.UnmarshalTypeError
+	if errors.As(cause, &typed) {
+		cause = fmt.Errorf("expected %s, found %s", kindWords(typed.Type), typed.Value)
+	}
+	if path == "" {
+		return cause
+	}
+	return fmt.Errorf("%s: %w", path, cause)
+}
+
+// locate finds the innermost field that a value of type t refuses. Facts
+// decode themselves, and the errors of such types tell no path.
+func locate(data []byte, t reflect.Type, err error) (path string, cause error) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	try := func(name string, raw json.RawMessage, ft reflect.Type) bool {
+		if e := json.Unmarshal(raw, reflect.New(ft).Interface()); e != nil {
+			path, cause = locate(raw, ft, e)
+			if path != "" && path[0] != '[' {
+				path = "." + path
+			}
+			path = name + path
+			return true
+		}
+		return false
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		var fields map[string]json.RawMessage
+		if json.Unmarshal(data, &fields) != nil {
+			return "", err
+		}
+		for _, f := range reflect.VisibleFields(t) {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if name == "" {
+				name = strings.ToLower(f.Name) // of an Observed, which has no tags
+			}
+			raw, ok := fields[name]
+			if !ok || f.Anonymous || string(raw) == "null" {
+				continue
+			}
+			if try(name, raw, f.Type) {
+				return path, cause
+			}
+		}
+	case reflect.Slice:
+		var items []json.RawMessage
+		if json.Unmarshal(data, &items) != nil {
+			return "", err
+		}
+		for i, raw := range items {
+			name := "[" + strconv.Itoa(i) + "]"
+			if try(name, raw, t.Elem()) {
+				return path, cause
+			}
+		}
+	}
+	return "", err
+}
+
+func kindWords(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a string"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.Uint, reflect.Uint64, reflect.Uint32:
+		return "a whole number, not negative"
+	}
+	return "a whole number"
+}

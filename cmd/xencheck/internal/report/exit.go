@@ -1,0 +1,99 @@
+package report
+
+import (
+	"slices"
+
+	"github.com/xencheck/xencheck/rules"
+)
+
+// ExitCode is what the process ends with. The codes are part of the interface
+// and the same for every output format.
+type ExitCode int
+
+// The exit codes.
+const (
+	ExitOK           ExitCode = 0 // nothing at or above the threshold
+	ExitFindings     ExitCode = 1 // something at or above the threshold; beats 3
+	ExitUsage        ExitCode = 2 // wrong usage or bad input
+	ExitInconclusive ExitCode = 3 // nothing found, but something that decides is unknown
+	ExitInternal     ExitCode = 4 // a fault of xencheck itself
+)
+
+// String returns the code in a word.
+func (c ExitCode) String() string {
+	switch c {
+	case ExitOK:
+		return "ok"
+	case ExitFindings:
+		return "findings"
+	case ExitUsage:
+		return "usage"
+	case ExitInconclusive:
+		return "inconclusive"
+	}
+	return "internal"
+}
+
+// Worse returns the code that two judgements come to together: findings beat
+// what is inconclusive, which beats nothing found.
+func (c ExitCode) Worse(o ExitCode) ExitCode {
+	rank := []ExitCode{ExitOK, ExitInconclusive, ExitFindings, ExitUsage, ExitInternal}
+	if slices.Index(rank, o) > slices.Index(rank, c) {
+		return o
+	}
+	return c
+}
+
+// FailOn is the threshold from which on a grade counts as a finding. Each
+// includes those named before it.
+type FailOn string
+
+// The thresholds, narrowest first.
+const (
+	FailNever       FailOn = "never"
+	FailOutside     FailOn = "outside"
+	FailNotSecurity FailOn = "not-security-supported"
+	FailConditional FailOn = "conditional"
+	FailExternal    FailOn = "external"
+)
+
+// Thresholds lists the values of [FailOn], narrowest first.
+func Thresholds() []FailOn {
+	return []FailOn{FailNever, FailOutside, FailNotSecurity, FailConditional, FailExternal}
+}
+
+// grade is the least bad grade that meets the threshold; empty for FailNever.
+func (f FailOn) grade() rules.Grade {
+	switch f {
+	case FailExternal:
+		return rules.GradeExternal
+	case FailConditional:
+		return rules.GradeConditional
+	case FailNotSecurity:
+		return rules.GradeNotSecurity
+	case FailOutside:
+		return rules.GradeOutside
+	}
+	return ""
+}
+
+// Exit returns the exit code of a verdict: what the wanted intents come to.
+// With FailNever it is always ExitOK.
+func (f FailOn) Exit(v *rules.Verdict) ExitCode {
+	if f == FailNever {
+		return ExitOK
+	}
+	code := ExitOK
+	for _, a := range append([]rules.Answer{v.Overall}, v.Answers...) {
+		if a.Intent != v.Overall.Intent && !slices.Contains(v.Intents, a.Intent) {
+			continue
+		}
+		if a.Grade.AtLeast(f.grade()) {
+			return ExitFindings
+		}
+		if a.Grade == rules.GradeUnknown || !a.Complete {
+			code = ExitInconclusive
+		}
+	}
+	return code
+}

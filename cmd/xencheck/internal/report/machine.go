@@ -1,0 +1,198 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/xencheck/xencheck/probe/facts"
+)
+
+// subject names the host in the first sentence of a report.
+func subject(h *facts.Host) string {
+	s := "This host"
+	if kind, _ := h.Machine.Kind.Get(); kind == facts.VirtualMachine {
+		s = "This virtual machine"
+		if name, ok := h.Machine.Hypervisor.Get(); ok {
+			s += " (" + name + ")"
+		}
+	}
+	if h.Name != "" {
+		s += ", " + h.Name + ","
+	}
+	return s
+}
+
+// machineLine describes the machine in one line.
+func machineLine(h *facts.Host) string {
+	var parts []string
+	add := func(s string) {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	add(product(h))
+	add(string(h.Machine.Arch.Value))
+	add(processor(h.CPU))
+	add(cpuCount(h.CPU))
+	add(memory(h.Memory))
+	add(iommu(h))
+	if v, ok := h.Interrupts.GIC.Get(); ok {
+		add(fmt.Sprintf("GICv%d", v))
+	}
+	switch fw, _ := h.Machine.Firmware.Get(); fw {
+	case "efi":
+		add("EFI")
+	case "bios":
+		add("BIOS")
+	case "other":
+		add("firmware without EFI")
+	}
+	add(environment(h.Machine))
+	return strings.Join(parts, ", ")
+}
+
+func product(h *facts.Host) string {
+	vendor, product := h.Machine.Vendor.Value, h.Machine.Product.Value
+	switch {
+	case product == "":
+		return vendor
+	case vendor == "" || strings.HasPrefix(product, vendor):
+		return product
+	}
+	return vendor + " " + product
+}
+
+// maxNamed bounds how many distinct processors or units the line names.
+const maxNamed = 4
+
+func processor(c facts.CPU) string {
+	var names []string
+	add := func(n string) {
+		for _, seen := range names {
+			if seen == n {
+				return
+			}
+		}
+		names = append(names, n)
+	}
+	switch {
+	case c.X86 != nil:
+		for _, m := range c.X86.Models.Value {
+			if n := strings.Join(strings.Fields(m.Name), " "); n != "" {
+				add(n)
+			} else {
+				add(fmt.Sprintf("%s family %d model %d", m.Vendor, m.Family, m.Model))
+			}
+		}
+	case c.Arm != nil:
+		for _, core := range c.Arm.Cores.Value {
+			add(CoreName(core))
+		}
+	}
+	if len(names) > maxNamed {
+		names = append(names[:maxNamed], "…")
+	}
+	return strings.Join(names, " + ")
+}
+
+// CoreName says an Arm core in words: Cortex-A57 r1p2.
+func CoreName(c facts.ArmCore) string {
+	n := c.Name
+	if n == "" {
+		n = fmt.Sprintf("core 0x%02x/0x%03x", c.Implementer, c.Part)
+	}
+	if c.RevisionKnown {
+		n += fmt.Sprintf(" r%dp%d", c.Variant, c.Revision)
+	}
+	return n
+}
+
+func cpuCount(c facts.CPU) string {
+	r, ok := c.Physical.Get()
+	if !ok {
+		return "number of CPUs unknown"
+	}
+	n, exact := r.Exact()
+	switch {
+	case exact && n == 1:
+		return "1 CPU"
+	case exact:
+		return fmt.Sprintf("%d CPUs", n)
+	case r.Max == nil:
+		return fmt.Sprintf("at least %d CPUs", r.Min)
+	}
+	return fmt.Sprintf("%d to %d CPUs", r.Min, *r.Max)
+}
+
+func memory(m facts.Memory) string {
+	r, ok := m.Physical.Get()
+	if !ok {
+		return "memory unknown"
+	}
+	n, exact := r.Exact()
+	switch {
+	case exact:
+		return Bytes(n) + " of memory"
+	case r.Max == nil:
+		return "at least " + Bytes(r.Min) + " of memory"
+	}
+	return Bytes(r.Min) + " to " + Bytes(*r.Max) + " of memory"
+}
+
+// iommuNames spells the kinds as their makers do.
+func iommuName(u facts.IOMMUUnit) string {
+	switch u.Kind {
+	case facts.VTd:
+		return "Intel VT-d"
+	case facts.AMDVi:
+		return "AMD-Vi"
+	case facts.SMMUv1:
+		return "Arm SMMUv1"
+	case facts.SMMUv2:
+		return "Arm SMMUv2"
+	case facts.SMMUv3:
+		return "Arm SMMUv3"
+	case facts.IPMMU:
+		return "Renesas IPMMU-VMSA"
+	}
+	if len(u.Compatible) > 0 {
+		return "IOMMU " + u.Compatible[0]
+	}
+	return "another IOMMU"
+}
+
+func iommu(h *facts.Host) string {
+	switch {
+	case h.IOMMU.Units.IsAbsent():
+		return "no IOMMU"
+	case h.IOMMU.Units.IsUnknown():
+		return "IOMMU unknown"
+	}
+	var names []string
+	for _, u := range h.IOMMU.Units.Value {
+		if len(names) == maxNamed {
+			names = append(names, "…")
+			break
+		}
+		names = append(names, iommuName(u))
+	}
+	return strings.Join(names, " + ")
+}
+
+func environment(m facts.Machine) string {
+	var s string
+	switch kind, _ := m.Kind.Get(); kind {
+	case facts.Bare:
+		s = "bare metal"
+	case facts.VirtualMachine:
+		s = "virtual machine"
+	case facts.Dom0:
+		s = "seen from Xen's control domain (dom0)"
+	case facts.DomU:
+		s = "seen from inside a Xen guest"
+	}
+	if m.Container.IsKnown() {
+		s = strings.TrimPrefix(s+", in a container ("+m.Container.Value+")", ", ")
+	}
+	return s
+}

@@ -1,0 +1,130 @@
+// Package report is what xencheck hands out: one versioned object, written as
+// JSON or as text for people.
+//
+// The text is made from the object alone, so a report that was kept as JSON
+// can be shown again later, word for word.
+package report
+
+import (
+	"time"
+
+	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/rules"
+	"github.com/xencheck/xencheck/support"
+)
+
+// Schema is the version of the JSON form of [Report] and [Comparison]. It
+// grows when a field changes its meaning; new fields alone do not change it.
+const Schema = 1
+
+// The kinds of object, so that a reader can tell them apart.
+const (
+	KindReport     = "xencheck-report"
+	KindComparison = "xencheck-comparison"
+)
+
+// Report is one host judged by one statement.
+type Report struct {
+	Kind      string      `json:"kind"` // always KindReport
+	Schema    int         `json:"schema"`
+	Tool      string      `json:"tool"` // name and version of the judge
+	Host      *facts.Host `json:"host"`
+	Statement Statement   `json:"statement"`
+	Choice    Choice      `json:"choice"`
+	// The verdict's own fields stand at the top level: release, phase, at,
+	// intents, overall, answers, findings, notes and counts.
+	rules.Verdict
+	FailOn   FailOn   `json:"fail_on"`
+	ExitCode ExitCode `json:"exit_code"`
+	// ExitMeaning is ExitCode in a word: ok, findings or inconclusive.
+	ExitMeaning string `json:"exit_meaning"`
+}
+
+// Statement says which support statement a host was judged by. The rows
+// themselves are cited by the findings.
+type Statement struct {
+	Name                 string `json:"name"`               // how it was asked for: 4.22, 4.18@37fcb4c206, or a path
+	Release              string `json:"release"`            // 4.22; empty when the text names none
+	Revision             string `json:"revision,omitempty"` // abbreviated commit of the text
+	Date                 string `json:"date,omitempty"`     // of the revision, YYYY-MM-DD
+	Origin               string `json:"origin"`             // embedded, or the file it was read from
+	InitialRelease       string `json:"initial_release,omitempty"`
+	SupportedUntil       string `json:"supported_until,omitempty"`
+	SecuritySupportUntil string `json:"security_support_until,omitempty"`
+	// Superseded names the newer revision of the same branch; empty when this
+	// is the newest one known.
+	Superseded string `json:"superseded,omitempty"`
+	Rows       int    `json:"rows"`
+	// NotUnderstood counts lines outside the grammar; what depends on them is
+	// not evaluated.
+	NotUnderstood int `json:"not_understood"`
+	// PointRelease tells how the statement relates to the one that the Xen
+	// found on the host was shipped with; empty when there is nothing to say.
+	PointRelease string   `json:"point_release,omitempty"`
+	Warnings     []string `json:"warnings,omitempty"`
+}
+
+// How tells in which way a release was chosen.
+type How string
+
+// The ways a release is chosen.
+const (
+	Asked     How = "asked"     // named by --xen
+	Running   How = "running"   // the Xen that was running
+	Installed How = "installed" // a hypervisor installed for the next boot
+	Newest    How = "newest"    // no Xen found: the newest release
+)
+
+// Choice says why the host was judged by this release.
+type Choice struct {
+	How     How    `json:"how"`
+	Version string `json:"version,omitempty"` // of the Xen that was found
+	Vendor  string `json:"vendor,omitempty"`  // who built it, when recognised
+	Why     string `json:"why"`               // one plain sentence without full stop
+	// Remarks holds what else there is to say: other versions found, a release
+	// nobody has a statement of.
+	Remarks []string `json:"remarks,omitempty"`
+}
+
+// New puts a report together. The exit code follows from the verdict and the
+// threshold.
+func New(tool string, h *facts.Host, st Statement, c Choice, v *rules.Verdict, f FailOn) *Report {
+	r := &Report{
+		Kind: KindReport, Schema: Schema, Tool: tool,
+		Host: h, Statement: st, Choice: c, Verdict: *v, FailOn: f,
+	}
+	r.At = r.At.UTC().Truncate(time.Second)
+	// A list is a list in JSON, even an empty one.
+	r.Intents = append([]string{}, r.Intents...)
+	r.Findings = append([]rules.Finding{}, r.Findings...)
+	r.Answers = append([]rules.Answer{}, r.Answers...)
+	for i, a := range r.Answers {
+		r.Answers[i].Because = append([]int{}, a.Because...)
+	}
+	r.Overall.Because = append([]int{}, r.Overall.Because...)
+	r.ExitCode = f.Exit(v)
+	r.ExitMeaning = r.ExitCode.String()
+	return r
+}
+
+// Describe reduces a statement to what a report says of it on a day.
+func Describe(st *support.Statement) Statement {
+	s := Statement{
+		Name:                 st.Name,
+		Release:              st.Header.Release(),
+		Revision:             st.Provenance.Commit,
+		Date:                 st.Provenance.Date,
+		Origin:               st.Provenance.Origin,
+		InitialRelease:       st.Header.InitialRelease.Text,
+		SupportedUntil:       st.Header.SupportedUntil.Text,
+		SecuritySupportUntil: st.Header.SecuritySupportUntil.Text,
+		Superseded:           st.Provenance.Superseded,
+		Rows:                 len(st.Rows),
+	}
+	for _, p := range st.Problems {
+		if p.Severity == support.Unrecognised {
+			s.NotUnderstood++
+		}
+	}
+	return s
+}

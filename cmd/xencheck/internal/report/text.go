@@ -1,0 +1,529 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/rules"
+	"github.com/xencheck/xencheck/support"
+)
+
+// WriteText writes a report for people: the answer and the machine first, then
+// what matters, grouped; with Verbose every row.
+func (r *Report) WriteText(w io.Writer, s Style) error {
+	p := newPage(s)
+	r.answer(p)
+	r.basis(p)
+	r.uses(p)
+
+	g := r.sort()
+	if len(g.problems) > 0 {
+		p.blank()
+		p.head(sgrBold, "Problems, worst first")
+		for _, f := range g.problems {
+			r.finding(p, f)
+		}
+	}
+	r.unknowns(p, g)
+	if len(g.optional) > 0 {
+		p.blank()
+		p.head(sgrBold, "If these are used")
+		for _, f := range g.optional {
+			r.brief(p, f)
+		}
+	}
+	r.notes(p, g)
+	if s.Verbose {
+		r.everyRow(p)
+	}
+	p.blank()
+	r.hint(p, g)
+	_, err := io.WriteString(w, p.String())
+	return err
+}
+
+// answer writes the first lines: the verdict with the machine.
+func (r *Report) answer(p *page) {
+	color := markOf(r.Overall.Grade).color()
+	p.head(join(sgrBold, color), r.headline())
+	p.text(0, machineLine(r.Host)+".")
+	p.text(0, r.meaning())
+}
+
+// join combines SGR parameters.
+func join(a, b string) string {
+	if b == "" {
+		return a
+	}
+	return a + ";" + b
+}
+
+// xen names the release in a sentence.
+func (r *Report) xen() string {
+	if r.Release != "" {
+		return "Xen " + r.Release
+	}
+	return "the Xen of " + r.Statement.Name
+}
+
+func (r *Report) headline() string {
+	who := subject(r.Host)
+	s := who + " is "
+	l := r.Overall.Level
+	switch g := r.Overall.Grade; {
+	case g == rules.GradeUnknown:
+		s = "It cannot be told from here whether " + strings.ToLower(who[:1]) + who[1:] + " is supported by " + r.xen()
+	case g == rules.GradeOutside:
+		s += "outside the support statement of " + r.xen()
+	case r.Phase == support.Ended:
+		s += "not supported by " + r.xen() + ", whose support has ended"
+	case r.Phase == support.Unreleased:
+		s += "not security supported by " + r.xen() + ", which is not released yet"
+	case l.Functional == support.NotSupported && l.Security == support.SecurityNo:
+		s += "not supported by " + r.xen()
+	default:
+		s += headlineWords(r.Overall) + " by " + r.xen()
+	}
+	switch kind, _ := r.Host.Machine.Kind.Get(); kind {
+	case facts.VirtualMachine:
+		s += "; the host beneath it was not judged"
+	case facts.DomU:
+		s = "This is a guest of Xen (a domU): the host beneath it is out of sight. " + s
+	}
+	return s + "."
+}
+
+func headlineWords(a rules.Answer) string {
+	f := string(a.Level.Functional)
+	switch a.Level.Functional {
+	case support.Supported:
+	case support.TechPreview, support.Experimental:
+		f = "supported as " + article(f)
+	case support.NotSupported:
+		f = "no longer supported"
+	}
+	switch a.Grade {
+	case rules.GradeSupported:
+		return f + " and security supported"
+	case rules.GradeSecurityOnly:
+		return "security supported (other bugs are no longer fixed)"
+	case rules.GradeExternal:
+		return f + ", with security support by another project,"
+	case rules.GradeConditional:
+		return f + ", and security supported under conditions,"
+	}
+	return f + ", but not security supported,"
+}
+
+func article(f string) string {
+	if strings.IndexByte("aeiou", f[0]) >= 0 {
+		return "an " + f + " feature"
+	}
+	return "a " + f
+}
+
+// meaning explains the verdict to somebody who has never heard of a support
+// statement.
+func (r *Report) meaning() string {
+	var s string
+	switch r.Overall.Grade {
+	case rules.GradeSupported:
+		s = "That means: the Xen Project expects Xen to work on hardware like this, and handles security bugs it finds in it."
+	case rules.GradeSecurityOnly:
+		s = "That means: the Xen Project still handles security bugs in this release, and no other ones."
+	case rules.GradeExternal:
+		s = "That means: security bugs in a part of it are handled by another project, not by the Xen Project."
+	case rules.GradeConditional:
+		s = "That means: the Xen Project handles security bugs only under the conditions named below."
+	case rules.GradeNotSecurity:
+		s = "That means: Xen may work here, but the Xen Project issues no security fixes for what is named below."
+		switch {
+		case r.Phase == support.Ended:
+			s = "That means: the Xen Project issues no fixes for this release any more, whatever the hardware."
+		case r.Phase == support.Unreleased:
+			s = "That means: the Xen Project issues no security fixes for this version before its release."
+		}
+	case rules.GradeOutside:
+		s = "That means: the Xen Project promises nothing for a host like this; the row that leaves it out is named below."
+	case rules.GradeUnknown:
+		s = "Nothing bad was found, but something that decides could not be read; it is named below."
+	}
+	if !r.Overall.Complete && r.Overall.Grade != rules.GradeUnknown {
+		s += " Something else that decides could not be read."
+	}
+	return s
+}
+
+// basis says by which text the host was judged, and why by that one.
+func (r *Report) basis(p *page) {
+	p.blank()
+	st := r.Statement
+	s := "Judged as of " + r.At.Format(time.DateOnly) + " by the Xen Project's support statement"
+	if r.Release != "" {
+		s += " for Xen " + r.Release
+	}
+	if st.Revision != "" {
+		s += ", revision " + st.Revision
+	}
+	if st.Date != "" {
+		s += " of " + st.Date
+	}
+	if st.Origin != "" && st.Origin != "embedded" {
+		s += ", read from " + st.Origin
+	}
+	if r.Choice.Why != "" {
+		s += " (" + r.Choice.Why + ")"
+	}
+	p.text(0, s+". "+r.life()+" Security advisories (XSAs) are not checked.")
+	for _, w := range slices.Concat(st.Warnings, nonEmpty(st.PointRelease), r.Choice.Remarks) {
+		p.item(0, markWarn, "", sentence(w))
+	}
+}
+
+func nonEmpty(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}
+
+// sentence ends s with a full stop and begins it with a capital.
+func sentence(s string) string {
+	if s == "" {
+		return s
+	}
+	if c := s[0]; c >= 'a' && c <= 'z' {
+		s = string(c-'a'+'A') + s[1:]
+	}
+	if strings.HasSuffix(s, ".") || strings.HasSuffix(s, "?") || strings.HasSuffix(s, "!") {
+		return s
+	}
+	return s + "."
+}
+
+// life says where the release stands.
+func (r *Report) life() string {
+	st := r.Statement
+	switch r.Phase {
+	case support.FullSupport:
+		return fmt.Sprintf("The release is supported until %s and gets security fixes until %s.", st.SupportedUntil, st.SecuritySupportUntil)
+	case support.SecurityOnly:
+		return fmt.Sprintf("General support of the release ended on %s; it gets security fixes until %s.", st.SupportedUntil, st.SecuritySupportUntil)
+	case support.Ended:
+		return fmt.Sprintf("Security support of the release ended on %s.", st.SecuritySupportUntil)
+	case support.Unreleased:
+		return "It was not released on that day."
+	}
+	return "How long it is supported could not be read from the statement."
+}
+
+// uses writes one line for each intent: the wanted ones first.
+func (r *Report) uses(p *page) {
+	if len(r.Answers) == 0 {
+		return
+	}
+	p.blank()
+	p.head(sgrBold, "What this host can be used for")
+	titles := 0
+	for _, a := range r.Answers {
+		titles = max(titles, columns(p.plain(a.Title)))
+	}
+	// A long title must not push every answer off a narrow page.
+	titles = min(titles, p.style.Width/3)
+	for _, a := range r.Answers {
+		title := p.plain(a.Title)
+		pad := strings.Repeat(" ", max(titles-columns(title), 0))
+		m := markOf(a.Grade)
+		label := p.paint(m.color(), m.runes(p.style.ASCII)) + " " + title + pad
+		// The label is measured without its colour.
+		hang := 6 + max(titles, columns(title))
+		if p.style.Width-hang < 20 {
+			p.WriteString("  " + strings.TrimRight(label, " ") + "\n")
+			p.text(6, r.use(a))
+			continue
+		}
+		p.WriteString("  " + label + "  ")
+		for i, line := range fold(p.plain(r.use(a)), p.style.Width-hang) {
+			if i > 0 {
+				p.WriteString(strings.Repeat(" ", hang))
+			}
+			p.WriteString(line + "\n")
+		}
+	}
+}
+
+// use says the answer of one intent, with the finding that makes it so.
+func (r *Report) use(a rules.Answer) string {
+	s := AnswerWords(a)
+	if a.Note != "" {
+		return s + ": " + a.Note
+	}
+	if !lessThanGood(a.Grade) && a.Complete {
+		return s
+	}
+	for _, i := range a.Because {
+		f := r.Findings[i]
+		if gradeOf(f) == a.Grade && a.Grade != rules.GradeSupported || gradeOf(f) == rules.GradeUnknown {
+			return s + ": see " + quoted(f.Title)
+		}
+	}
+	return s
+}
+
+func quoted(s string) string { return "“" + s + "”" }
+
+// groups are the findings as the text shows them.
+type groups struct {
+	problems []rules.Finding // lower a wanted intent, or are in use
+	unknown  []rules.Finding // decide a wanted intent
+	minor    []rules.Finding // unknown, and decide only what was not asked for
+	optional []rules.Finding // available, not in use, and less than supported
+	notes    []rules.Finding // the release says nothing
+}
+
+func (r *Report) sort() groups {
+	deciding := map[int]bool{}
+	for _, a := range append([]rules.Answer{r.Overall}, r.Answers...) {
+		if a.Intent == r.Overall.Intent || slices.Contains(r.Intents, a.Intent) {
+			for _, i := range a.Because {
+				deciding[i] = true
+			}
+		}
+	}
+	var g groups
+	for i, f := range r.Findings {
+		decides := deciding[i] || slices.ContainsFunc(f.For, func(id string) bool { return slices.Contains(r.Intents, id) })
+		bad := lessThanGood(gradeOf(f))
+		switch {
+		case f.Applies == rules.No:
+		case f.Outcome == rules.NotStated:
+			g.notes = append(g.notes, f)
+		case gradeOf(f) == rules.GradeUnknown && decides:
+			g.unknown = append(g.unknown, f)
+		case gradeOf(f) == rules.GradeUnknown:
+			g.minor = append(g.minor, f)
+		case bad && (decides || f.InUse == rules.Yes):
+			g.problems = append(g.problems, f)
+		case bad:
+			g.optional = append(g.optional, f)
+		}
+	}
+	for _, fs := range [][]rules.Finding{g.problems, g.optional} {
+		slices.SortStableFunc(fs, func(a, b rules.Finding) int {
+			return worseFirst(gradeOf(a), gradeOf(b))
+		})
+	}
+	return g
+}
+
+// finding writes a finding with everything there is to it.
+func (r *Report) finding(p *page, f rules.Finding) {
+	m := markFor(f)
+	p.item(2, m, join(sgrBold, m.color()), f.Title+": "+OutcomeWords(f))
+	r.evidence(p, 4, f)
+}
+
+func (r *Report) evidence(p *page, indent int, f rules.Finding) {
+	p.field(indent, "Seen:", seenWords(f.Seen))
+	if f.Row != nil {
+		cited := citation(*f.Row)
+		if f.Row.Value != "" {
+			cited += ": " + quoted(f.Row.Value)
+		}
+		p.field(indent, "Row: ", cited)
+	}
+	p.field(indent, "Why: ", f.Why)
+	p.field(indent, "Do:  ", f.Do)
+	for _, n := range f.Notes {
+		p.field(indent, "Note:", n)
+	}
+}
+
+// brief writes a finding about something that is not in use.
+func (r *Report) brief(p *page, f rules.Finding) {
+	p.item(2, markWarn, "", f.Title+": "+OutcomeWords(f))
+	p.field(4, "Seen:", seenWords(f.Seen))
+	if f.Row != nil {
+		p.field(4, "Row: ", citation(*f.Row)+": "+quoted(f.Row.Value))
+	}
+	p.field(4, "Why: ", f.Why)
+	p.field(4, "Do:  ", f.Do)
+}
+
+func seenWords(seen []rules.Seen) string {
+	parts := make([]string, 0, len(seen))
+	for _, s := range seen {
+		v := s.What
+		if s.Value != "" {
+			v += " " + s.Value
+		}
+		switch {
+		case s.Cause != "" && s.Source != "":
+			v += " (" + s.Source + ": " + s.Cause + ")"
+		case s.Cause != "":
+			v += " (" + s.Cause + ")"
+		case s.Source != "":
+			v += " (" + s.Source + ")"
+		}
+		parts = append(parts, v)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// unknowns writes what could not be known, one item for each cause.
+func (r *Report) unknowns(p *page, g groups) {
+	if len(g.unknown)+len(g.minor) == 0 {
+		return
+	}
+	p.blank()
+	p.head(sgrBold, "What could not be known")
+	for _, group := range []struct {
+		findings []rules.Finding
+		need     string
+	}{
+		{g.unknown, "Decides:"},
+		{g.minor, "Matters only for:"},
+	} {
+		for _, c := range byCause(group.findings) {
+			p.item(2, markUnknown, "", sentence(c.cause))
+			p.field(4, group.need, strings.Join(c.titles, "; "))
+			p.field(4, "Do:", c.remedy)
+		}
+	}
+}
+
+// shared is one cause with everything that hangs on it.
+type shared struct {
+	cause, remedy string
+	titles        []string
+}
+
+// byCause groups findings by why they are not known, in order of appearance.
+func byCause(fs []rules.Finding) []shared {
+	var out []shared
+	for _, f := range fs {
+		c := causes(f)
+		i := slices.IndexFunc(out, func(s shared) bool { return s.cause == c && s.remedy == f.Do })
+		if i < 0 {
+			i = len(out)
+			out = append(out, shared{cause: c, remedy: f.Do})
+		}
+		if !slices.Contains(out[i].titles, f.Title) {
+			out[i].titles = append(out[i].titles, f.Title)
+		}
+	}
+	return out
+}
+
+// causes says why a finding is not known: the facts that were missing, else
+// the finding's own reason.
+func causes(f rules.Finding) string {
+	var missing []string
+	for _, s := range f.Seen {
+		if s.Cause == "" {
+			continue
+		}
+		c := s.What + " not known: " + s.Cause
+		if s.Source != "" && !strings.Contains(s.Cause, s.Source) {
+			c += " (" + s.Source + ")"
+		}
+		missing = append(missing, c)
+	}
+	if len(missing) == 0 {
+		return f.Why
+	}
+	return strings.Join(missing, "; ")
+}
+
+func (r *Report) notes(p *page, g groups) {
+	if len(r.Notes)+len(g.notes) == 0 {
+		return
+	}
+	p.blank()
+	p.head(sgrBold, "Notes")
+	for _, n := range r.Verdict.Notes {
+		p.item(2, markNote, "", sentence(n))
+	}
+	for _, f := range g.notes {
+		s := f.Title + ": " + f.Why
+		if f.Why == "" {
+			s = f.Title + ": " + OutcomeWords(f) + "."
+		}
+		p.item(2, markNote, "", s)
+	}
+}
+
+// everyRow writes all findings by section, in the order of the statement.
+func (r *Report) everyRow(p *page) {
+	section := "\x00" // no section has this name
+	for _, f := range r.Findings {
+		s := "Not in a row of the statement"
+		if f.Row != nil && f.Row.Key != "" {
+			s = f.Row.Section
+		}
+		if s != section {
+			section = s
+			p.blank()
+			p.head(sgrBold, s)
+		}
+		r.row(p, f)
+	}
+}
+
+// row writes one finding in one paragraph.
+func (r *Report) row(p *page, f rules.Finding) {
+	s := f.Title + ": "
+	switch f.Outcome {
+	case rules.NotVisible:
+		s += quoted(rowValue(f)) + "; " + cmp.Or(f.Needs, "not visible from the hardware")
+	case rules.NotApplicable:
+		s += cmp.Or(f.Why, OutcomeWords(f))
+	default:
+		s += OutcomeWords(f)
+		if seen := seenWords(f.Seen); seen != "" {
+			s += "; seen: " + seen
+		}
+		undecided := f.Outcome == rules.NotEvaluated || f.Outcome == rules.Unknown || f.Outcome == rules.Outside
+		if undecided && f.Why != "" {
+			s += "; " + f.Why
+		}
+	}
+	if f.Row != nil && f.Row.Line > 0 {
+		s += fmt.Sprintf(" [line %d, %s]", f.Row.Line, f.Row.Key)
+	}
+	p.item(2, markFor(f), "", s)
+}
+
+// hint ends the report with what to type next.
+func (r *Report) hint(p *page, g groups) {
+	var keys []string
+	for _, f := range slices.Concat(g.problems, g.optional) {
+		if f.Row != nil && f.Row.Key != "" {
+			keys = append(keys, f.Row.Key)
+		}
+	}
+	key := "KEY"
+	if len(keys) > 0 {
+		key = keys[0]
+	}
+	if p.style.Verbose {
+		p.text(0, fmt.Sprintf("%d findings: %d judged, %d not stated, %d outside, %d unknown, %d not about this host, %d not evaluated, %d not visible.",
+			len(r.Findings), r.Counts[string(rules.Judged)], r.Counts[string(rules.NotStated)], r.Counts[string(rules.Outside)], r.Counts[string(rules.Unknown)],
+			r.Counts[string(rules.NotApplicable)], r.Counts[string(rules.NotEvaluated)], r.Counts[string(rules.NotVisible)]))
+		p.text(0, "xencheck explain "+key+" tells more about one row.")
+		return
+	}
+	p.text(0, fmt.Sprintf("xencheck -v shows all %d rows; xencheck explain %s tells more about one.", r.Statement.Rows, key))
+}
+
+func rowValue(f rules.Finding) string {
+	if f.Row == nil {
+		return ""
+	}
+	return f.Row.Value
+}

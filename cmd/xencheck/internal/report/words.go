@@ -1,0 +1,239 @@
+package report
+
+import (
+	"fmt"
+	"math/bits"
+	"strconv"
+	"strings"
+
+	"github.com/xencheck/xencheck/rules"
+	"github.com/xencheck/xencheck/support"
+)
+
+// LevelWords says a place on both axes in words.
+func LevelWords(l support.Level) string {
+	switch l {
+	case support.Level{Functional: support.Supported, Security: support.SecurityYes}:
+		return "supported and security supported"
+	case support.NothingSaid:
+		return "nothing stated"
+	}
+	f := string(l.Functional)
+	switch l.Functional {
+	case support.NotSupported, support.NotFunctional, support.NotImplemented:
+		// What does not work needs no word on its security bugs.
+		if l.Security == support.SecurityNo || l.Security == support.SecurityNotStated {
+			return f
+		}
+		return securityWords(l.Security) + ", other bugs no longer fixed"
+	case support.FunctionalNotStated:
+		f = ""
+	case support.FunctionalUnrecognised:
+		return "not understood"
+	}
+	if f == "" {
+		return securityWords(l.Security)
+	}
+	return f + ", " + securityWords(l.Security)
+}
+
+func securityWords(s support.Security) string {
+	switch s {
+	case support.SecurityYes:
+		return "security supported"
+	case support.SecurityExternal:
+		return "security support by another project"
+	case support.SecurityConditional:
+		return "security supported under conditions"
+	case support.SecurityNo:
+		return "not security supported"
+	case support.SecurityNotStated:
+		return "security support not stated"
+	}
+	return "security support not understood"
+}
+
+// AnswerWords says the verdict of one intent in words.
+func AnswerWords(a rules.Answer) string {
+	switch a.Grade {
+	case rules.GradeOutside:
+		return "outside the support statement"
+	case rules.GradeUnknown:
+		return "could not be determined"
+	}
+	if a.Note != "" && a.Level == support.NothingSaid {
+		return "nothing stated"
+	}
+	s := LevelWords(a.Level)
+	if !a.Complete {
+		s += "; some of what decides is unknown"
+	}
+	return s
+}
+
+// OutcomeWords says what a finding comes to in words.
+func OutcomeWords(f rules.Finding) string {
+	switch f.Outcome {
+	case rules.Judged:
+		return LevelWords(f.Level)
+	case rules.NotStated:
+		return "this release says nothing of it"
+	case rules.Outside:
+		return "outside the support statement"
+	case rules.Unknown:
+		return "could not be determined"
+	case rules.NotApplicable:
+		return "does not concern this host"
+	case rules.NotEvaluated:
+		return "not evaluated"
+	}
+	return "not visible from the hardware"
+}
+
+// gradeOf returns what a single finding would make of a verdict.
+func gradeOf(f rules.Finding) rules.Grade {
+	switch f.Outcome {
+	case rules.Outside:
+		return rules.GradeOutside
+	case rules.Unknown, rules.NotEvaluated:
+		return rules.GradeUnknown
+	case rules.Judged:
+		switch f.Level.Security {
+		case support.SecurityYes:
+			if f.Level.Functional == support.NotSupported {
+				return rules.GradeSecurityOnly
+			}
+			return rules.GradeSupported
+		case support.SecurityExternal:
+			return rules.GradeExternal
+		case support.SecurityConditional:
+			return rules.GradeConditional
+		}
+		return rules.GradeNotSecurity
+	}
+	return rules.GradeSupported
+}
+
+// lessThanGood reports a grade that a reader has to hear of. That a release
+// gets security fixes only is said once, not of every row.
+func lessThanGood(g rules.Grade) bool { return g.AtLeast(rules.GradeExternal) }
+
+// worseFirst orders grades for sorting.
+func worseFirst(a, b rules.Grade) int {
+	switch {
+	case a == b:
+		return 0
+	case a.AtLeast(b):
+		return -1
+	}
+	return 1
+}
+
+// markOf returns the mark of a grade.
+func markOf(g rules.Grade) mark {
+	switch g {
+	case rules.GradeSupported:
+		return markGood
+	case rules.GradeUnknown:
+		return markUnknown
+	case rules.GradeSecurityOnly, rules.GradeExternal, rules.GradeConditional:
+		return markWarn
+	}
+	return markBad
+}
+
+// markFor returns the mark of a finding.
+func markFor(f rules.Finding) mark {
+	switch f.Outcome {
+	case rules.NotStated, rules.NotApplicable, rules.NotVisible:
+		return markNote
+	case rules.Judged:
+		if f.InUse != rules.Yes && len(f.For) == 0 && gradeOf(f) != rules.GradeSupported {
+			return markWarn // available, not used: no fault of the host
+		}
+	}
+	return markOf(gradeOf(f))
+}
+
+// citation names a row the way a reader would look it up.
+func citation(r rules.Ref) string {
+	var b strings.Builder
+	b.WriteString(r.Release)
+	switch {
+	case r.Feature != "":
+		fmt.Fprintf(&b, " %q", r.Feature)
+	case r.Section != "":
+		fmt.Fprintf(&b, " %q", r.Section)
+	}
+	if r.Qualifier != "" {
+		b.WriteString(", " + r.Qualifier)
+	}
+	if r.Line > 0 {
+		b.WriteString(", line " + strconv.Itoa(r.Line))
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// Bytes says an amount of memory in the largest unit that keeps it readable;
+// an amount that is no whole number of that unit gets two decimals, rounded
+// down, and never reads like a whole one.
+func Bytes(n uint64) string {
+	units := [...]string{"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+	if n < 1024 {
+		return strconv.FormatUint(n, 10) + " bytes"
+	}
+	i := (bits.Len64(n) - 1) / 10
+	unit := uint64(1) << (10 * i)
+	whole, rest := n/unit, n%unit
+	if rest == 0 {
+		return fmt.Sprintf("%d %s", whole, units[i])
+	}
+	// rest < 2^60, so rest>>k times 100 stays inside 64 bits.
+	hundredths := (rest >> (10 * (i - 1))) * 100 >> 10
+	if hundredths == 0 {
+		return fmt.Sprintf("a little over %d %s", whole, units[i])
+	}
+	return fmt.Sprintf("%d.%02d %s", whole, hundredths, units[i])
+}
+
+// MeaningWords says what a row's value means, in words.
+func MeaningWords(m support.Meaning) string {
+	if !m.Understood() {
+		return "not understood: " + quoted(m.Unrecognised)
+	}
+	s := LevelWords(m.Level)
+	if l := m.Limit; l != nil {
+		s += " up to " + limitWords(l.Max)
+		above := LevelWords(l.Above)
+		switch {
+		case l.Below != nil:
+			s += "; above that, but below " + limitWords(*l.Below) + ": " + above + "; from there on nothing is stated"
+		default:
+			s += "; above that: " + above
+		}
+	}
+	switch m.Condition {
+	case support.WithCaveats:
+		s += "; the statement adds caveats"
+	case support.LimitedSupport:
+		s += "; security support is limited"
+	case support.WhenDeprivilege:
+		s += "; only when it runs de-privileged"
+	case support.ScopeRestricted:
+		s += "; only what the statement lists"
+	}
+	if len(m.Formats) > 0 {
+		s += "; formats: " + strings.Join(m.Formats, ", ")
+	}
+	return s
+}
+
+func limitWords(q support.Quantity) string {
+	switch q.Unit {
+	case support.Bytes:
+		return Bytes(q.N)
+	case support.CPUs:
+		return strconv.FormatUint(q.N, 10) + " CPUs"
+	}
+	return strconv.FormatUint(q.N, 10)
+}
