@@ -73,6 +73,7 @@ func List() []Rule {
 func Evaluate(st *support.Statement, h *facts.Host, o Options) *Verdict {
 	j := newJudging(st, h, o)
 	v := &Verdict{Release: st.Header.Release(), Phase: j.phase, At: o.At}
+	v.Findings = make([]Finding, 0, len(st.Rows)+8) // a few properties have no row
 
 	claimed := map[string]bool{}
 	for _, r := range List() {
@@ -170,11 +171,9 @@ func (j *judging) unclaimed(row support.Row) Finding {
 // this very host. A heading's text that cannot concern this architecture
 // leaves it alone.
 func (j *judging) distrust(fs []Finding) {
-	tainted := map[string]string{}
-	for _, s := range j.st.Sections {
-		if why := j.doubt(s.Anchor); why != "" {
-			tainted[s.Anchor] = why
-		}
+	tainted := j.tainted()
+	if len(tainted) == 0 {
+		return
 	}
 	for i := range fs {
 		f := &fs[i]
@@ -189,6 +188,26 @@ func (j *judging) distrust(fs []Finding) {
 		f.Why = "The row says " + quote(row.Value) + ", but " + tainted[row.Heading] + "."
 		f.Do = "Read that line of the statement; if it does not concern this host, the row holds."
 	}
+}
+
+// tainted returns, by heading, what there was not understood.
+func (j *judging) tainted() map[string]string {
+	suspects := map[string]bool{}
+	for _, r := range j.st.Rows {
+		if !r.Meaning.Understood() || !r.Applies.Understood() {
+			suspects[r.Heading] = true
+		}
+	}
+	trouble := slices.ContainsFunc(j.st.Problems, func(p support.Problem) bool { return p.Severity == support.Unrecognised })
+	tainted := map[string]string{}
+	for _, s := range j.st.Sections {
+		if trouble || suspects[s.Anchor] {
+			if why := j.doubt(s.Anchor); why != "" {
+				tainted[s.Anchor] = why
+			}
+		}
+	}
+	return tainted
 }
 
 func good(s support.Security) bool {
