@@ -3,6 +3,7 @@ package report
 import (
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/xencheck/xencheck/rules"
 	"github.com/xencheck/xencheck/support"
@@ -64,7 +65,8 @@ func (t Topic) write(p *page) {
 	}
 	if t.Observed != "" {
 		p.head(sgrBold, "How it is observed")
-		p.text(2, sentence(t.Observed+" ("+t.Needs+")"))
+		p.text(2, sentence(t.Observed))
+		p.text(2, t.reach())
 	}
 }
 
@@ -81,7 +83,7 @@ func (t Topic) releases(p *page) {
 		}
 		value := "no such row"
 		if row := t.Through[j-1].Row; row != nil {
-			value = quoted(row.Value) + " [line " + strconv.Itoa(row.Line) + "]"
+			value = quoted(row.Value) + " [line " + strconv.Itoa(row.Line) + " of " + t.Through[j-1].Release + "]"
 			if m := MeaningWords(row.Meaning); !row.Meaning.Understood() {
 				value += " (" + m + ")"
 			}
@@ -96,4 +98,15 @@ func sameValue(a, b InRelease) bool {
 		return a.Row == b.Row
 	}
 	return a.Row.Value == b.Row.Value
+}
+
+// reach says whether the hardware alone tells about the row.
+func (t Topic) reach() string {
+	if rest, ok := strings.CutPrefix(t.Needs, "needs "); ok {
+		return "The hardware does not show it; it needs " + rest + "."
+	}
+	if strings.HasPrefix(t.Needs, "not ") {
+		return "It is " + t.Needs + "."
+	}
+	return "The hardware shows it."
 }

@@ -234,7 +234,7 @@ func (r *Report) uses(p *page) {
 		titles = max(titles, columns(p.plain(a.Title)))
 	}
 	// A long title must not push every answer off a narrow page.
-	titles = min(titles, p.style.Width/3)
+	titles = min(titles, p.style.Width*2/5)
 	for _, a := range r.Answers {
 		title := p.plain(a.Title)
 		pad := strings.Repeat(" ", max(titles-columns(title), 0))

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
+	"github.com/xencheck/xencheck/probe"
+)
+
+// checkOptions are the flags of check.
+type checkOptions struct {
+	xen     string
+	host    hostOptions
+	judge   judgeOptions
+	display displayOptions
+}
+
+// hostOptions say where the facts come from.
+type hostOptions struct {
+	probe.Options
+	memory string
+}
+
+func (o *hostOptions) register(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&o.Root, "root", "", "look at a captured tree, `DIR`, or an archive of collect --raw, instead of this machine")
+	f.StringVar(&o.DTB, "dtb", "", "look at a device tree blob, `FILE`")
+	f.StringVar(&o.ACPI, "acpi", "", "look at ACPI tables, a `DIR` of them or the text of acpidump")
+	f.StringVar(&o.CPUID, "cpuid", "", "look at a CPUID dump, `FILE`, of cpuid -r or InstLatx64")
+	f.StringSliceVar(&o.MIDR, "midr", nil, "MIDRs of a board on paper, a `LIST` in hexadecimal, the boot CPU first")
+	f.StringVar(&o.memory, "memory", "", "memory of a board on paper, a `SIZE` such as 16GiB")
+	f.IntVar(&o.CPUs, "cpus", 0, "`NUMBER` of CPUs of a board on paper")
+	f.StringVar(&o.ID, "id", "", "`NAME` of the host in reports instead of its host name")
+	f.BoolVar(&o.Anonymous, "anonymous", false, "do not name the host")
+}
+
+// check settles what the flag parser cannot.
+func (o *hostOptions) check(c *cobra.Command, s *streams) error {
+	usage := func(flag, value, must string) error {
+		return &usageError{c, fmt.Errorf("invalid argument %q for %q flag: %s", value, "--"+flag, must)}
+	}
+	if c.Flags().Changed("memory") {
+		n, err := parseSize(o.memory)
+		if err != nil {
+			return usage("memory", o.memory, err.Error())
+		}
+		o.Memory = n
+	}
+	if c.Flags().Changed("cpus") && o.CPUs < 1 {
+		return usage("cpus", strconv.Itoa(o.CPUs), "must be 1 or more")
+	}
+	for _, m := range o.MIDR {
+		if _, err := strconv.ParseUint(strings.TrimPrefix(strings.ToLower(strings.TrimSpace(m)), "0x"), 16, 64); err != nil {
+			return usage("midr", m, "must be hexadecimal, such as 0x410fd083")
+		}
+	}
+	for _, flag := range []string{"root", "dtb", "acpi", "cpuid"} {
+		if f := c.Flags().Lookup(flag); f.Changed && f.Value.String() == "" {
+			return usage(flag, "", "must name a file")
+		}
+	}
+	o.Tool, o.Now = toolName(), s.now
+	return nil
+}
+
+// given reports whether any flag says what to look at.
+func (o *hostOptions) given(c *cobra.Command) bool {
+	return slices.ContainsFunc([]string{"root", "dtb", "acpi", "cpuid", "midr", "memory", "cpus", "id", "anonymous"}, c.Flags().Changed)
+}
+
+// parseSize reads an amount of memory: a number of bytes, or one with a unit
+// that is a power of 1024.
+func parseSize(s string) (uint64, error) {
+	digits := strings.TrimSpace(s)
+	end := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' })
+	unit := ""
+	if end >= 0 {
+		digits, unit = digits[:end], strings.ToLower(strings.TrimSpace(digits[end:]))
+	}
+	n, err := strconv.ParseUint(digits, 10, 64)
+	if err != nil {
+		return 0, errors.New("must be a whole number with a unit, such as 16GiB")
+	}
+	shift, ok := map[string]uint{
+		"": 0, "b": 0, "k": 10, "kib": 10, "m": 20, "mib": 20, "g": 30, "gib": 30, "t": 40, "tib": 40, "p": 50, "pib": 50,
+	}[unit]
+	switch {
+	case !ok:
+		return 0, fmt.Errorf("unknown unit %q, must be one of B, KiB, MiB, GiB, TiB, PiB", unit)
+	case n == 0:
+		return 0, errors.New("must be more than 0")
+	case n > ^uint64(0)>>shift:
+		return 0, errors.New("too large")
+	}
+	return n << shift, nil
+}
+
+func newCheck(s *streams) *cobra.Command {
+	o := &checkOptions{}
+	c := &cobra.Command{
+		Use:   "check [flags]",
+		Short: "Judge this machine, or a captured one (the default command)",
+		Long: `Check looks at a machine and judges it by the support statement of a Xen
+release: the one that runs, else the one installed, else the newest.`,
+		Example: `  xencheck check --xen 4.21 -v
+  xencheck check --for hvm,passthrough --fail-on conditional
+  xencheck check --dtb board.dtb --midr 0x411fd072 --memory 4GiB
+  xencheck check --root /mnt/captured --format json`,
+		Args: usageArgs(cobra.NoArgs),
+	}
+	c.Flags().StringVar(&o.xen, "xen", auto, "`RELEASE` to judge by: 4.22, 4.18@COMMIT, auto, or a file with a statement")
+	o.judge.register(c)
+	o.host.register(c)
+	o.display.register(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := o.judge.check(c); err != nil {
+			return err
+		}
+		if err := o.host.check(c, s); err != nil {
+			return err
+		}
+		if err := o.display.check(c); err != nil {
+			return err
+		}
+		return runCheck(c.Context(), s, o)
+	}
+	return c
+}
+
+func runCheck(ctx context.Context, s *streams, o *checkOptions) error {
+	h, err := probe.Collect(ctx, o.host.Options)
+	if err != nil {
+		return badInput(err)
+	}
+	r, err := newJudge(s, o.judge).report(h, o.xen)
+	if err != nil {
+		return err
+	}
+	if err := s.deliver(o.display.output, func(w io.Writer) error {
+		if o.display.format == "json" {
+			return report.Write(w, r)
+		}
+		return r.WriteText(w, o.display.style(s))
+	}); err != nil {
+		return err
+	}
+	return result(r.ExitCode)
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
+	"github.com/xencheck/xencheck/probe"
+	"github.com/xencheck/xencheck/probe/facts"
+)
+
+type compareOptions struct {
+	xen     []string
+	host    hostOptions
+	judge   judgeOptions
+	display displayOptions
+}
+
+func newCompare(s *streams) *cobra.Command {
+	o := &compareOptions{}
+	c := &cobra.Command{
+		Use:   "compare --xen A,B [flags] [FILE]",
+		Short: "Show what changes for a host between releases",
+		Long: `Compare judges a host by two or more releases and shows what differs: this
+machine, one the flags describe, or the facts in FILE. The exit code is that of
+the worst release.`,
+		Example: `  xencheck compare --xen 4.17,4.22
+  xencheck compare --xen 4.18,4.20,4.22 host.json`,
+		Args: usageArgs(cobra.MaximumNArgs(1)),
+	}
+	c.Flags().StringSliceVar(&o.xen, "xen", nil, "the `RELEASES` to compare, two or more")
+	o.judge.register(c)
+	o.host.register(c)
+	o.display.register(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(o.xen) < 2 {
+			return &usageError{c, errors.New("--xen must name two releases or more, such as --xen 4.17,4.22")}
+		}
+		if err := o.judge.check(c); err != nil {
+			return err
+		}
+		if err := o.host.check(c, s); err != nil {
+			return err
+		}
+		if err := o.display.check(c); err != nil {
+			return err
+		}
+		if len(args) > 0 && o.host.given(c) {
+			return &usageError{c, errors.New("either a FILE or flags that describe a host, not both")}
+		}
+		return runCompare(c.Context(), s, o, args)
+	}
+	return c
+}
+
+func runCompare(ctx context.Context, s *streams, o *compareOptions, args []string) error {
+	if err := twice(append(args, o.xen...)...); err != nil {
+		return err
+	}
+	h, err := o.hostToCompare(ctx, s, args)
+	if err != nil {
+		return badInput(err)
+	}
+	j := newJudge(s, o.judge)
+	var reports []*report.Report
+	for _, release := range o.xen {
+		r, err := j.report(h, release)
+		if err != nil {
+			return err
+		}
+		reports = append(reports, r)
+	}
+	cmp := report.Compare(reports)
+	if err := s.deliver(o.display.output, func(w io.Writer) error {
+		if o.display.format == "json" {
+			return report.Write(w, cmp)
+		}
+		return cmp.WriteText(w, o.display.style(s))
+	}); err != nil {
+		return err
+	}
+	return result(cmp.ExitCode)
+}
+
+func (o *compareOptions) hostToCompare(ctx context.Context, s *streams, args []string) (*facts.Host, error) {
+	if len(args) == 0 {
+		return probe.Collect(ctx, o.host.Options)
+	}
+	hosts, err := s.hostsOf(args[0])
+	switch {
+	case err != nil:
+		return nil, err
+	case len(hosts) != 1:
+		return nil, fmt.Errorf("%s: holds %d hosts, expected one", args[0], len(hosts))
+	}
+	return hosts[0].host, nil
+}

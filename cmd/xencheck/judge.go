@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
+	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/rules"
+	"github.com/xencheck/xencheck/support"
+)
+
+// staleAfter is the age from which on embedded statements are said to be old.
+const staleAfter = 180 * 24 * time.Hour
+
+// judge turns facts into reports. One judge serves many hosts: a statement is
+// read once.
+type judge struct {
+	streams *streams
+	lib     *support.Library
+	o       judgeOptions
+	at      time.Time
+	clock   string // a warning about the clock; empty when it can be believed
+	opened  map[string]*support.Statement
+	latest  *support.Statement // the newest release on the judging date, once asked for
+}
+
+func newJudge(s *streams, o judgeOptions) *judge {
+	j := &judge{streams: s, lib: s.library(), o: o, opened: map[string]*support.Statement{}}
+	j.at = o.at
+	if j.at.IsZero() {
+		j.at = s.now().UTC().Truncate(24 * time.Hour)
+		// A clock that is behind the data this very program holds is wrong.
+		if data := j.lib.DataDate(); j.at.Before(data) {
+			j.clock = fmt.Sprintf("the clock says %s, which is before the newest statement known here: judged as of that one's date instead", j.at.Format(time.DateOnly))
+			j.at = data
+		}
+	}
+	return j
+}
+
+// report judges a host by the statement that release names; "auto" chooses one
+// that fits the host.
+func (j *judge) report(h *facts.Host, release string) (*report.Report, error) {
+	st, choice, err := j.statement(h, release)
+	if err != nil {
+		return nil, err
+	}
+	v := rules.Evaluate(st, h, rules.Options{At: j.at, For: j.o.wanted, XenArch: facts.Arch(j.o.xenArch)})
+	d := report.Describe(st)
+	d.Warnings = j.warnings(st)
+	d.PointRelease = pointRelease(st, choice)
+	return report.New(toolName(), h, d, choice, v, report.FailOn(j.o.failOn)), nil
+}
+
+func (j *judge) open(name string) (*support.Statement, error) {
+	if st, ok := j.opened[name]; ok {
+		return st, nil
+	}
+	st, err := j.streams.openStatement(j.lib, name)
+	if err == nil {
+		j.opened[name] = st
+	}
+	return st, err
+}
+
+// warnings says what is odd about a statement on the judging date.
+func (j *judge) warnings(st *support.Statement) []string {
+	var w []string
+	if j.clock != "" {
+		w = append(w, j.clock)
+	}
+	if newer := st.Provenance.Superseded; newer != "" {
+		w = append(w, fmt.Sprintf("this revision of the statement is superseded by %s: the branch is judged more truly with --xen %s", newer, st.Header.Release()))
+	}
+	if st.Provenance.Origin == embedded {
+		if data := j.lib.DataDate(); j.at.Sub(data) > staleAfter {
+			w = append(w, fmt.Sprintf("the statements in this xencheck are of %s, %d days before the judging date; newer revisions may say otherwise, and a newer xencheck has them",
+				data.Format(time.DateOnly), int(j.at.Sub(data).Hours()/24)))
+		}
+	}
+	if st.Provenance.Origin != embedded && st.Provenance.Commit == "" && st.Header.Release() != "" {
+		w = append(w, fmt.Sprintf("this text is none of the revisions known here; xencheck statement diff %s %s shows how it differs", st.Header.Release(), st.Name))
+	}
+	n := 0
+	for _, p := range st.Problems {
+		if p.Severity == support.Unrecognised {
+			n++
+		}
+	}
+	if n > 0 {
+		lines := "lines of the statement were"
+		if n == 1 {
+			lines = "line of the statement was"
+		}
+		w = append(w, fmt.Sprintf("%d %s not understood; what depends on them is not evaluated (xencheck statement lint %s)", n, lines, st.Name))
+	}
+	return w
+}
+
+// embedded is the origin of the statements inside the program.
+const embedded = "embedded"

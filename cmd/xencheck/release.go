@@ -1,0 +1,164 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
+	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/support"
+)
+
+// auto asks for the release that fits the host.
+const auto = "auto"
+
+// statement opens the statement a host is judged by and says why that one:
+// the one asked for, else that of the Xen that runs, else that of the newest
+// hypervisor installed, else the newest release.
+func (j *judge) statement(h *facts.Host, asked string) (*support.Statement, report.Choice, error) {
+	found, how, others := foundXen(h)
+	if asked != auto {
+		st, err := j.open(asked)
+		c := report.Choice{How: report.Asked, Why: "as asked for"}
+		if found != nil {
+			c.Version, c.Vendor = version(*found), found.Vendor
+			c.Remarks = append(c.Remarks, vendorRemark(found)...)
+		}
+		return st, c, err
+	}
+	if found == nil {
+		return j.newest(report.Choice{How: report.Newest, Why: noXen(h) + ", so by the newest release"})
+	}
+	c := report.Choice{How: how, Version: version(*found), Vendor: found.Vendor}
+	c.Remarks = append(vendorRemark(found), others...)
+	place := "runs here"
+	if how == report.Installed {
+		place = "is installed here"
+	}
+	st, err := j.open(branch(*found))
+	if err != nil {
+		c.How, c.Why = report.Newest, fmt.Sprintf("Xen %s %s, but no statement of %s is known here, so by the newest release", c.Version, place, branch(*found))
+		return j.newest(c)
+	}
+	c.Why = fmt.Sprintf("Xen %s %s", c.Version, place)
+	return st, c, nil
+}
+
+func (j *judge) newest(c report.Choice) (*support.Statement, report.Choice, error) {
+	if j.latest == nil {
+		st, err := j.lib.Newest(j.at)
+		if err != nil {
+			return nil, c, badInput(err)
+		}
+		j.latest = st
+	}
+	return j.latest, c, nil
+}
+
+// foundXen returns the Xen a host runs, or else the newest one installed, and
+// remarks about the others.
+func foundXen(h *facts.Host) (*facts.XenVersion, report.How, []string) {
+	if v, ok := h.Xen.Running.Get(); ok {
+		return &v, report.Running, nil
+	}
+	installed, ok := h.Xen.Installed.Get()
+	if !ok || len(installed) == 0 {
+		return nil, report.Newest, nil
+	}
+	installed = slices.SortedStableFunc(slices.Values(installed), func(a, b facts.XenVersion) int { return -compareVersions(a, b) })
+	var others []string
+	for _, v := range installed[1:] {
+		if s := version(v); s != version(installed[0]) && !slices.Contains(others, s) {
+			others = append(others, s)
+		}
+	}
+	if len(others) == 0 {
+		return &installed[0], report.Installed, nil
+	}
+	if len(others) > 5 {
+		others = append(others[:5], "others")
+	}
+	return &installed[0], report.Installed, []string{fmt.Sprintf("several hypervisors are installed; the highest version was taken, besides it: %s", strings.Join(others, ", "))}
+}
+
+// noXen says why no Xen is known of.
+func noXen(h *facts.Host) string {
+	if h.Xen.Running.IsUnknown() && h.Xen.Installed.IsUnknown() {
+		return "whether there is a Xen could not be seen"
+	}
+	return "no Xen was found here"
+}
+
+func version(v facts.XenVersion) string {
+	return fmt.Sprintf("%d.%d%s", v.Major, v.Minor, v.Extra)
+}
+
+func branch(v facts.XenVersion) string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
+
+// compareVersions orders by the numbers; of equal ones a pre-release comes
+// first.
+func compareVersions(a, b facts.XenVersion) int {
+	an, aw := patch(a.Extra)
+	bn, bw := patch(b.Extra)
+	return cmp.Or(
+		cmp.Compare(a.Major, b.Major), cmp.Compare(a.Minor, b.Minor), cmp.Compare(an, bn),
+		cmp.Compare(aw, bw), cmp.Compare(a.Extra, b.Extra),
+	)
+}
+
+// patch returns the patch level of what follows MAJOR.MINOR, -1 when there is
+// none, and 0 instead of 1 when words behind it speak of a pre-release.
+func patch(extra string) (n, released int) {
+	n, released = -1, 1
+	if rest, ok := strings.CutPrefix(extra, "."); ok {
+		end := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' })
+		if end < 0 {
+			end = len(rest)
+		}
+		if v, err := strconv.Atoi(rest[:end]); err == nil {
+			n = v
+		}
+		extra = rest[end:]
+	}
+	for _, word := range []string{"-pre", "-rc", "-unstable"} {
+		if strings.HasPrefix(extra, word) {
+			released = 0
+		}
+	}
+	return n, released
+}
+
+// vendorRemark names who built a Xen, and claims nothing for them.
+func vendorRemark(v *facts.XenVersion) []string {
+	if v.Vendor == "" {
+		return nil
+	}
+	return []string{fmt.Sprintf("the Xen found here is built by %s, who may support more or less than this; what follows is the Xen Project's statement only", v.Vendor)}
+}
+
+// pointRelease tells how the statement relates to the one the found Xen was
+// shipped with; empty when there is nothing to say.
+func pointRelease(st *support.Statement, c report.Choice) string {
+	if c.Version == "" {
+		return ""
+	}
+	v := c.Version
+	if release := st.Header.Release(); release == "" || !strings.HasPrefix(v, release+".") {
+		return ""
+	}
+	own, ok := support.PointRelease(v)
+	v = cmp.Or(own.Version, v)
+	if !ok {
+		return fmt.Sprintf("which revision of the statement Xen %s was shipped with is not known here", v)
+	}
+	if own.Revision == st.Provenance.Commit || st.Provenance.Date == "" {
+		return ""
+	}
+	if own.RevisionDate < st.Provenance.Date {
+		return fmt.Sprintf("you run %s; its own statement (revision %s of %s) predates the revision of %s that is judged by here", v, own.Revision, own.RevisionDate, st.Provenance.Date)
+	}
+	return fmt.Sprintf("you run %s; its own statement (revision %s of %s) is newer than the one judged by here", v, own.Revision, own.RevisionDate)
+}

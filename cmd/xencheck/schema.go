@@ -1,0 +1,34 @@
+package main
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
+)
+
+func newSchema(s *streams) *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema [report|facts|comparison]",
+		Short: "Show the JSON Schema of what xencheck writes",
+		Long: `Schema writes the JSON Schema (draft 2020-12) of a report, of the facts that
+collect writes, or of what compare writes. The default is report.`,
+		Args:      usageArgs(cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs)),
+		ValidArgs: report.SchemaNames(),
+		RunE: func(_ *cobra.Command, args []string) error {
+			name := "report"
+			if len(args) > 0 {
+				name = args[0]
+			}
+			return runSchema(s, name)
+		},
+	}
+}
+
+func runSchema(s *streams, name string) error {
+	return s.deliver("", func(w io.Writer) error {
+		_, err := w.Write(report.JSONSchema(name))
+		return err
+	})
+}

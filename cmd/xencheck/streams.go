@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
+)
+
+// streams is everything outside the process that the commands may touch
+// besides the files they are given.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+	env      func(string) string
+	columns  func() (int, bool) // of the terminal that out is; false when it is none
+	now      func() time.Time
+}
+
+// system returns the streams of this process.
+func system() *streams {
+	return &streams{
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv, now: time.Now,
+		columns: func() (int, bool) {
+			if !term.IsTerminal(int(os.Stdout.Fd())) {
+				return 0, false
+			}
+			w, _, err := term.GetSize(int(os.Stdout.Fd()))
+			if err != nil || w <= 0 {
+				w = defaultWidth
+			}
+			return w, true
+		},
+	}
+}
+
+// defaultWidth is used where nothing tells the width.
+const defaultWidth = 80
+
+// warn writes one line to standard error.
+func (s *streams) warn(format string, args ...any) {
+	s.line("warning: " + fmt.Sprintf(format, args...))
+}
+
+// line writes one line to standard error, safe for a terminal.
+func (s *streams) line(text string) {
+	lines := make([]string, 0, 1)
+	for l := range strings.Lines(text) {
+		lines = append(lines, strings.TrimSpace(l))
+	}
+	fmt.Fprintln(s.err, "xencheck: "+report.Clean(strings.Join(lines, " ")))
+}
+
+// utf8 reports whether the locale can show more than ASCII: the first of
+// LC_ALL, LC_CTYPE and LANG that is set decides (POSIX, section 8.2).
+func (s *streams) utf8() bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if v := s.env(name); v != "" {
+			v = strings.ToLower(v)
+			return strings.Contains(v, "utf-8") || strings.Contains(v, "utf8")
+		}
+	}
+	return false
+}

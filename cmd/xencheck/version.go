@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
+	"github.com/xencheck/xencheck/probe/facts"
+)
+
+// release is the version of xencheck.
+const release = "0.1.0"
+
+// toolName is how xencheck names itself in what it writes.
+func toolName() string { return "xencheck " + release }
+
+func newVersion(s *streams) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Show the version of xencheck and of the statements in it",
+		Args:  usageArgs(cobra.NoArgs),
+		RunE:  func(*cobra.Command, []string) error { return runVersion(s) },
+	}
+}
+
+func runVersion(s *streams) error {
+	return s.deliver("", func(w io.Writer) error {
+		commit := ""
+		if info, ok := debug.ReadBuildInfo(); ok {
+			for _, kv := range info.Settings {
+				if kv.Key == "vcs.revision" && len(kv.Value) >= 12 {
+					commit = ", commit " + kv.Value[:12]
+				}
+			}
+		}
+		_, err := fmt.Fprintf(w, "%s (%s, %s/%s%s)\nstatements: newest revision of %s\nschemas: facts %d, report %d\n",
+			toolName(), runtime.Version(), runtime.GOOS, runtime.GOARCH, commit,
+			s.library().DataDate().Format(time.DateOnly), facts.Schema, report.Schema)
+		return err
+	})
+}
