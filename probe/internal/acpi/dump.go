@@ -116,8 +116,9 @@ func dumpLine(data, line []byte) ([]byte, error) {
 	if n == 0 {
 		return data, errors.New("no bytes")
 	}
-	if len(rest) > 0 && rest[0] != ' ' {
-		return data, fmt.Errorf("%q follows the bytes", rest[:min(len(rest), 16)])
+	// Two blanks stand before the characters, and more in place of bytes.
+	if rest = rest[:min(len(rest), 2)]; n < 16 && len(bytes.TrimLeft(rest, " ")) > 0 {
+		return data, fmt.Errorf("%q follows the bytes", rest)
 	}
 	return data, nil
 }
