@@ -86,6 +86,9 @@ type Finding struct {
 	Seen  []Seen   `json:"seen,omitempty"`
 	Why   string   `json:"why"`             // one or two plain sentences
 	Do    string   `json:"do,omitempty"`    // what to do about it; empty when nothing needs doing
+	// Lacks names what the row asks for and this host has not: "VMX or SVM",
+	// "an IOMMU".
+	Lacks []string `json:"lacks,omitempty"`
 	Notes []string `json:"notes,omitempty"` // what else a careful reader would want to know
 	Needs string   `json:"needs,omitempty"` // of a row that is not visible: what would show it
 }

@@ -136,10 +136,18 @@ var nestedRule = Rule{
 }
 
 // A requirement is something the statement's prose asks of the hardware.
-type requirement func(*judging, *Finding) (met Tri, why, do string)
+type requirement struct {
+	what string // completes "needs …"
+	test func(*judging, *Finding) (met Tri, why, do string)
+}
 
-// needVirt: "requires hardware virtualisation support".
-func needVirt(j *judging, f *Finding) (Tri, string, string) {
+var (
+	needVirt  = requirement{"VMX or SVM", virtualization}
+	needIOMMU = requirement{"an IOMMU that Xen drives", drivenIOMMU}
+)
+
+// virtualization tells whether VMX or SVM is there and switched on.
+func virtualization(j *judging, f *Finding) (Tri, string, string) {
 	x := j.h.CPU.X86
 	if x == nil {
 		return Maybe, "the CPU is not known", ""
@@ -164,8 +172,8 @@ func needVirt(j *judging, f *Finding) (Tri, string, string) {
 	return Maybe, "whether the CPU has VMX or SVM is not known", do
 }
 
-// needIOMMU: an IOMMU of a kind that the statement has a row for.
-func needIOMMU(j *judging, f *Finding) (Tri, string, string) {
+// drivenIOMMU tells whether there is an IOMMU of a kind that has a row.
+func drivenIOMMU(j *judging, f *Finding) (Tri, string, string) {
 	o := j.h.IOMMU.Units
 	f.Seen = append(f.Seen, seen("IOMMU", o, unitWords))
 	units, ok := o.Get()
@@ -211,10 +219,11 @@ func (j *judging) guest(f Finding, row support.Row, tri Tri, why string, needs [
 	f.Applies = Yes
 	var missing, unknown, do []string
 	for _, need := range needs {
-		met, why, mend := need(j, &f)
+		met, why, mend := need.test(j, &f)
 		switch met {
 		case No:
 			missing = append(missing, why)
+			f.Lacks = append(f.Lacks, need.what)
 		case Maybe:
 			unknown = append(unknown, why)
 		default:
