@@ -71,7 +71,7 @@ func (j *judge) warnings(st *support.Statement) []string {
 		w = append(w, j.clock)
 	}
 	if newer := st.Provenance.Superseded; newer != "" {
-		w = append(w, fmt.Sprintf("this revision of the statement is superseded by %s: the branch is judged more truly with --xen %s", newer, st.Header.Release()))
+		w = append(w, fmt.Sprintf("this revision of the statement is superseded by %s; --xen %s judges by the newest", newer, st.Header.Release()))
 	}
 	if st.Provenance.Origin == embedded {
 		if data := j.lib.DataDate(); j.at.Sub(data) > staleAfter {

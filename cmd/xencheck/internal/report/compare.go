@@ -95,12 +95,12 @@ func changes(reports []*Report) []Change {
 	titles := map[string]string{}
 	for i, r := range reports {
 		for _, f := range r.Findings {
-			id := identity(f)
+			id := identity(f, r.Release)
 			if cells[id] == nil {
 				cells[id] = make([]Cell, len(reports))
 				order = append(order, id)
 			}
-			titles[id] = f.Title // the newest wording
+			titles[id] = strings.ReplaceAll(f.Title, "Xen "+r.Release, "the release") // the newest wording
 			cells[id][i] = cellOf(f)
 		}
 	}
@@ -112,21 +112,25 @@ func changes(reports []*Report) []Change {
 				row[i].Words = "no such row"
 			}
 		}
-		if !differ(row) {
+		key, _, _ := strings.Cut(id, "\x00")
+		// A property that only some releases leave without a row: where there
+		// is one, the row itself tells.
+		partly := key == "" && slices.ContainsFunc(row, func(c Cell) bool { return c.Outcome == "" })
+		if partly || !differ(row) {
 			continue
 		}
-		key, _, _ := strings.Cut(id, "\x00")
 		out = append(out, Change{Key: key, Title: titles[id], Cells: row})
 	}
 	return out
 }
 
-// identity lines findings up across releases: by key where there is a row.
-func identity(f rules.Finding) string {
+// identity lines findings up across releases: by key where there is a row, else
+// by what they are about, whatever the release.
+func identity(f rules.Finding, release string) string {
 	if f.Row != nil && f.Row.Key != "" {
 		return f.Row.Key
 	}
-	return "\x00" + f.Rule + "\x00" + f.Title
+	return "\x00" + f.Rule + "\x00" + strings.ReplaceAll(f.Title, release, "")
 }
 
 func cellOf(f rules.Finding) Cell {
@@ -213,6 +217,7 @@ func phaseWords(ph support.Phase, s Statement) string {
 }
 
 // answers writes the intents whose answer is not the same by all releases.
+// Those that come to the same share an entry.
 func (c *Comparison) answers(p *page, names []string) {
 	var rows []Change
 	for _, a := range c.Releases[0].Answers {
@@ -226,9 +231,14 @@ func (c *Comparison) answers(p *page, names []string) {
 			}
 			row.Cells = append(row.Cells, cell)
 		}
-		if slices.ContainsFunc(row.Cells, func(x Cell) bool { return x.Words != row.Cells[0].Words }) {
-			rows = append(rows, row)
+		if !slices.ContainsFunc(row.Cells, func(x Cell) bool { return x.Words != row.Cells[0].Words }) {
+			continue
 		}
+		if i := slices.IndexFunc(rows, func(o Change) bool { return slices.Equal(o.Cells, row.Cells) }); i >= 0 {
+			rows[i].Title += ", " + row.Title
+			continue
+		}
+		rows = append(rows, row)
 	}
 	c.table(p, names, "What this host can be used for, where it differs", rows)
 }

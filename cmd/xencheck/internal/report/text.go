@@ -30,13 +30,7 @@ func (r *Report) WriteText(w io.Writer, s Style) error {
 		}
 	}
 	r.unknowns(p, g)
-	if len(g.optional) > 0 {
-		p.blank()
-		p.head(sgrBold, "If these are used")
-		for _, f := range g.optional {
-			r.brief(p, f)
-		}
-	}
+	r.optional(p, g)
 	r.notes(p, g)
 	if s.Verbose {
 		r.everyRow(p)
@@ -230,12 +224,20 @@ func (r *Report) uses(p *page) {
 	p.blank()
 	p.head(sgrBold, "What this host can be used for")
 	titles := 0
+	var lacking []string
 	for _, a := range r.Answers {
+		if r.lacks(a) {
+			lacking = append(lacking, a.Title)
+			continue
+		}
 		titles = max(titles, columns(p.plain(a.Title)))
 	}
 	// A long title must not push every answer off a narrow page.
-	titles = min(titles, p.style.Width*2/5)
+	titles = min(titles, p.style.Width*9/20)
 	for _, a := range r.Answers {
+		if r.lacks(a) {
+			continue
+		}
 		title := p.plain(a.Title)
 		pad := strings.Repeat(" ", max(titles-columns(title), 0))
 		m := markOf(a.Grade)
@@ -255,22 +257,31 @@ func (r *Report) uses(p *page) {
 			p.WriteString(line + "\n")
 		}
 	}
+	if len(lacking) > 0 {
+		p.item(2, markNote, "", "not on this host: "+strings.Join(lacking, ", "))
+	}
+}
+
+// lacks reports whether an answer that nobody asked for is that this host does
+// not have the thing at all.
+func (r *Report) lacks(a rules.Answer) bool {
+	return a.Grade == rules.GradeOutside && len(a.Because) > 0 && !slices.Contains(r.Intents, a.Intent) &&
+		!slices.ContainsFunc(a.Because, func(i int) bool { return r.Findings[i].Outcome != rules.NotApplicable })
 }
 
 // use says the answer of one intent, with the finding that makes it so.
 func (r *Report) use(a rules.Answer) string {
 	s := AnswerWords(a)
-	if a.Note != "" {
-		return s + ": " + a.Note
-	}
-	if !lessThanGood(a.Grade) && a.Complete {
-		return s
-	}
-	for _, i := range a.Because {
-		f := r.Findings[i]
-		if gradeOf(f) == a.Grade && a.Grade != rules.GradeSupported || gradeOf(f) == rules.GradeUnknown {
-			return s + ": see " + quoted(f.Title)
+	if lessThanGood(a.Grade) || !a.Complete {
+		for _, i := range a.Because {
+			f := r.Findings[i]
+			if g := gradeOf(f); f.Outcome != rules.NotApplicable && (g == a.Grade || g == rules.GradeUnknown) {
+				return s + ": see " + quoted(f.Title)
+			}
 		}
+	}
+	if a.Note != "" {
+		s += ": " + a.Note
 	}
 	return s
 }
@@ -298,7 +309,7 @@ func (r *Report) sort() groups {
 	var g groups
 	for i, f := range r.Findings {
 		decides := deciding[i] || slices.ContainsFunc(f.For, func(id string) bool { return slices.Contains(r.Intents, id) })
-		bad := lessThanGood(gradeOf(f))
+		bad := lessThanGood(gradeOf(f)) && !onlyGated(f)
 		switch {
 		case f.Applies == rules.No:
 		case f.Outcome == rules.NotStated:
@@ -321,6 +332,16 @@ func (r *Report) sort() groups {
 	return g
 }
 
+// onlyGated reports whether nothing but the end of the release's support speaks
+// against what a row says. That is said once, by the finding about the release.
+func onlyGated(f rules.Finding) bool {
+	if f.Outcome != rules.Judged || f.Row == nil || f.Row.Key == "" {
+		return false
+	}
+	f.Level = f.Stated
+	return !lessThanGood(gradeOf(f))
+}
+
 // finding writes a finding with everything there is to it.
 func (r *Report) finding(p *page, f rules.Finding) {
 	m := markFor(f)
@@ -331,11 +352,7 @@ func (r *Report) finding(p *page, f rules.Finding) {
 func (r *Report) evidence(p *page, indent int, f rules.Finding) {
 	p.field(indent, "Seen:", seenWords(f.Seen))
 	if f.Row != nil {
-		cited := citation(*f.Row)
-		if f.Row.Value != "" {
-			cited += ": " + quoted(f.Row.Value)
-		}
-		p.field(indent, "Row: ", cited)
+		p.field(indent, "Row: ", cite(*f.Row))
 	}
 	p.field(indent, "Why: ", f.Why)
 	p.field(indent, "Do:  ", f.Do)
@@ -344,15 +361,40 @@ func (r *Report) evidence(p *page, indent int, f rules.Finding) {
 	}
 }
 
-// brief writes a finding about something that is not in use.
-func (r *Report) brief(p *page, f rules.Finding) {
-	p.item(2, markWarn, "", f.Title+": "+OutcomeWords(f))
-	p.field(4, "Seen:", seenWords(f.Seen))
-	if f.Row != nil {
-		p.field(4, "Row: ", citation(*f.Row)+": "+quoted(f.Row.Value))
+// optional writes what it would mean to use what is there but not in use, one
+// item for all findings that differ in nothing but their row.
+func (r *Report) optional(p *page, g groups) {
+	if len(g.optional) == 0 {
+		return
 	}
-	p.field(4, "Why: ", f.Why)
-	p.field(4, "Do:  ", f.Do)
+	p.blank()
+	p.head(sgrBold, "What using optional features would mean")
+	var groups [][]rules.Finding
+	for _, f := range g.optional {
+		i := slices.IndexFunc(groups, func(fs []rules.Finding) bool {
+			return OutcomeWords(fs[0]) == OutcomeWords(f) && fs[0].Why == f.Why && fs[0].Do == f.Do && slices.Equal(fs[0].Seen, f.Seen)
+		})
+		if i < 0 {
+			groups = append(groups, []rules.Finding{f})
+		} else {
+			groups[i] = append(groups[i], f)
+		}
+	}
+	for _, fs := range groups {
+		titles := make([]string, 0, len(fs))
+		cited := make([]string, 0, len(fs))
+		for _, f := range fs {
+			titles = append(titles, f.Title)
+			if f.Row != nil {
+				cited = append(cited, cite(*f.Row))
+			}
+		}
+		p.item(2, markWarn, "", strings.Join(titles, "; ")+": "+OutcomeWords(fs[0]))
+		p.field(4, "Seen:", seenWords(fs[0].Seen))
+		p.field(4, "Row: ", strings.Join(cited, "; "))
+		p.field(4, "Why: ", fs[0].Why)
+		p.field(4, "Do:  ", fs[0].Do)
+	}
 }
 
 func seenWords(seen []rules.Seen) string {
@@ -390,7 +432,7 @@ func (r *Report) unknowns(p *page, g groups) {
 		{g.minor, "Matters only for:"},
 	} {
 		for _, c := range byCause(group.findings) {
-			p.item(2, markUnknown, "", sentence(c.cause))
+			p.item(2, markUnknown, "", c.String())
 			p.field(4, group.need, strings.Join(c.titles, "; "))
 			p.field(4, "Do:", c.remedy)
 		}
@@ -400,44 +442,62 @@ func (r *Report) unknowns(p *page, g groups) {
 // shared is one cause with everything that hangs on it.
 type shared struct {
 	cause, remedy string
-	titles        []string
+	missing       []string // the facts, with where they were looked for
+	titles        []string // of the findings
+}
+
+func (s shared) String() string {
+	if len(s.missing) == 0 {
+		return sentence(s.cause)
+	}
+	return strings.Join(s.missing, ", ") + ": " + strings.TrimSuffix(s.cause, ".") + "."
 }
 
 // byCause groups findings by why they are not known, in order of appearance.
 func byCause(fs []rules.Finding) []shared {
 	var out []shared
 	for _, f := range fs {
-		c := causes(f)
-		i := slices.IndexFunc(out, func(s shared) bool { return s.cause == c && s.remedy == f.Do })
+		cause, missing := causes(f)
+		i := slices.IndexFunc(out, func(s shared) bool { return s.cause == cause && s.remedy == f.Do })
 		if i < 0 {
 			i = len(out)
-			out = append(out, shared{cause: c, remedy: f.Do})
+			out = append(out, shared{cause: cause, remedy: f.Do})
 		}
-		if !slices.Contains(out[i].titles, f.Title) {
-			out[i].titles = append(out[i].titles, f.Title)
-		}
+		out[i].missing = addNew(out[i].missing, missing...)
+		out[i].titles = addNew(out[i].titles, f.Title)
 	}
 	return out
 }
 
-// causes says why a finding is not known: the facts that were missing, else
-// the finding's own reason.
-func causes(f rules.Finding) string {
-	var missing []string
+// causes says why a finding is not known and which facts were missing; without
+// any, it is the finding's own reason.
+func causes(f rules.Finding) (cause string, missing []string) {
+	var why []string
 	for _, s := range f.Seen {
 		if s.Cause == "" {
 			continue
 		}
-		c := s.What + " not known: " + s.Cause
-		if s.Source != "" && !strings.Contains(s.Cause, s.Source) {
-			c += " (" + s.Source + ")"
+		why = addNew(why, s.Cause)
+		what := s.What
+		if s.Source != "" {
+			what += " (" + s.Source + ")"
 		}
-		missing = append(missing, c)
+		missing = addNew(missing, what)
 	}
 	if len(missing) == 0 {
-		return f.Why
+		return f.Why, nil
 	}
-	return strings.Join(missing, "; ")
+	return strings.Join(why, "; "), missing
+}
+
+// addNew appends what is not there yet.
+func addNew(list []string, more ...string) []string {
+	for _, s := range more {
+		if !slices.Contains(list, s) {
+			list = append(list, s)
+		}
+	}
+	return list
 }
 
 func (r *Report) notes(p *page, g groups) {
@@ -480,7 +540,10 @@ func (r *Report) row(p *page, f rules.Finding) {
 	s := f.Title + ": "
 	switch f.Outcome {
 	case rules.NotVisible:
-		s += quoted(rowValue(f)) + "; " + cmp.Or(f.Needs, "not visible from the hardware")
+		if v := rowValue(f); v != "" {
+			s += quoted(v) + "; "
+		}
+		s += cmp.Or(f.Needs, "not visible from the hardware")
 	case rules.NotApplicable:
 		s += cmp.Or(f.Why, OutcomeWords(f))
 	default:
@@ -494,7 +557,7 @@ func (r *Report) row(p *page, f rules.Finding) {
 		}
 	}
 	if f.Row != nil && f.Row.Line > 0 {
-		s += fmt.Sprintf(" [line %d, %s]", f.Row.Line, f.Row.Key)
+		s += fmt.Sprintf(" [%s]", strings.TrimSuffix(fmt.Sprintf("line %d, %s", f.Row.Line, f.Row.Key), ", "))
 	}
 	p.item(2, markFor(f), "", s)
 }

@@ -51,8 +51,8 @@ func TestTextNamesWhatMatters(t *testing.T) {
 		"    Seen: memory 24 TiB (SMBIOS type 17)\n",
 		"    Row:  4.22 \"Physical Memory\", x86, line 52: “Supported up to 12 TiB. Hosts with more memory",
 		"    Do:   Limit what Xen uses with mem=12T",
-		"  ? Secure Boot not known: efivarfs is not mounted (/sys/firmware/efi/efivars).\n    Matters only for: Host EFI Secure Boot, x86\n",
-		"If these are used\n  ! x86/Intel Platform QoS Technologies: tech preview, not security supported\n",
+		"  ? Secure Boot (/sys/firmware/efi/efivars): efivarfs is not mounted.\n    Matters only for: Host EFI Secure Boot, x86\n",
+		"What using optional features would mean\n  ! x86/Intel Platform QoS Technologies: tech preview, not security supported\n",
 		"  · memory bandwidth: This release has no row about it.\n",
 	} {
 		if !strings.Contains(got, want) {

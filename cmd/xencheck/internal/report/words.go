@@ -61,7 +61,7 @@ func AnswerWords(a rules.Answer) string {
 	case rules.GradeUnknown:
 		return "could not be determined"
 	}
-	if a.Note != "" && a.Level == support.NothingSaid {
+	if a.Note != "" && !lessThanGood(a.Grade) {
 		return "nothing stated"
 	}
 	s := LevelWords(a.Level)
@@ -172,6 +172,14 @@ func citation(r rules.Ref) string {
 		b.WriteString(", line " + strconv.Itoa(r.Line))
 	}
 	return strings.TrimSpace(b.String())
+}
+
+// cite is citation with what the row says.
+func cite(r rules.Ref) string {
+	if r.Value == "" {
+		return citation(r)
+	}
+	return citation(r) + ": " + quoted(r.Value)
 }
 
 // Bytes says an amount of memory in the largest unit that keeps it readable;
