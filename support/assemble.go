@@ -81,7 +81,7 @@ func assemble(blocks []block, spelling string) *document {
 				}
 				d.section = -1
 			}
-			d.facts = append(d.facts, fact{line: b.line, kind: titleFact, text: strings.Repeat("#", b.level) + " " + escapeTitle(b.title)})
+			d.facts = append(d.facts, fact{line: b.line, kind: titleFact, text: strings.TrimSpace(strings.Repeat("#", b.level) + " " + escapeTitle(b.title))})
 			if inside && b.level > top {
 				d.heading(b, b.level-top+1, id)
 			} else if inside {
@@ -92,10 +92,10 @@ func assemble(blocks []block, spelling string) *document {
 		switch {
 		case ended:
 		case inside:
-			d.body(b)
 			if d.features == 0 {
 				d.header(b)
 			}
+			d.body(b)
 		case chapter == "" || strings.EqualFold(chapter, releaseSupport):
 			d.header(b)
 		}

@@ -123,15 +123,20 @@ func linkText(s string) (text, rest string, ok bool) {
 
 // escapeTitle writes a title so that plainTitle returns it again.
 func escapeTitle(title string) string {
-	if plainTitle(title) == title && !strings.HasSuffix(title, "#") {
+	if plainTitle(title) == title && !strings.HasSuffix(title, "#") && !strings.Contains(title, "<!--") {
 		return title
 	}
 	var b strings.Builder
 	for i := 0; i < len(title); i++ {
-		if strings.IndexByte("\\`*_[<&#", title[i]) >= 0 {
+		switch c := title[i]; c {
+		case '<', '&': // as entities, since "\\<!--" would still begin a comment
+			b.WriteString(html.EscapeString(title[i : i+1]))
+		case '\\', '`', '*', '_', '[', '#':
 			b.WriteByte('\\')
+			b.WriteByte(c)
+		default:
+			b.WriteByte(c)
 		}
-		b.WriteByte(title[i])
 	}
 	return b.String()
 }

@@ -28,31 +28,35 @@ var headerKeys = [...]string{"Xen-Version", "Initial-Release", "Supported-Until"
 func (d *document) header(b block) {
 	h := &d.statement.Header
 	for _, l := range b.lines {
-		// Renderings may have made one line of the block.
-		for _, part := range splitHeaderLine(l.text) {
-			key, value, _ := strings.Cut(part, ":")
-			f := h.field(strings.TrimSpace(key))
-			if f == nil {
+		parts := []string{l.text}
+		if d.spelling == spellingHTML {
+			parts = splitHeaderLine(l.text)
+		}
+		for _, part := range parts {
+			key, value, ok := strings.Cut(part, ":")
+			key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+			f := h.field(key)
+			if !ok || f == nil {
 				continue
 			}
-			value = strings.TrimSpace(value)
-			if f.Line != 0 {
-				p := Problem{Line: l.line, Severity: Suspicious, Text: part, Message: fmt.Sprintf("repeats line %d", f.Line)}
-				if value != f.Text {
-					// Which of the two is right nobody can tell.
-					p.Severity, p.Message = Unrecognised, fmt.Sprintf("contradicts line %d, which says %q", f.Line, f.Text)
-					f.Date = ""
-				}
-				d.problem(p)
-			} else {
+			text := strings.TrimSpace(key + ": " + value)
+			d.facts = append(d.facts, fact{line: l.line, indent: codeIndent, text: text, kind: dataFact})
+			if f.Line == 0 {
 				*f = Field{Text: value, Line: l.line, Date: possibleDate(value)}
+				continue
 			}
-			d.facts = append(d.facts, fact{line: l.line, indent: codeIndent, text: strings.TrimSpace(key) + ": " + value, kind: dataFact})
+			p := Problem{Line: l.line, Severity: Suspicious, Text: text, Message: fmt.Sprintf("repeats line %d", f.Line)}
+			if value != f.Text {
+				// Which of the two is right nobody can tell.
+				p.Severity, p.Message = Unrecognised, fmt.Sprintf("contradicts line %d, which says %q", f.Line, f.Text)
+				f.Date = ""
+			}
+			d.problem(p)
 		}
 	}
 }
 
-// splitHeaderLine splits a line that holds several header fields.
+// splitHeaderLine splits a paragraph of HTML that holds several header fields.
 func splitHeaderLine(text string) []string {
 	var parts []string
 	words := strings.Split(text, " ")

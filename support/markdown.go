@@ -59,7 +59,7 @@ type markdownReader struct {
 	lines     []string
 	distilled bool
 	next      int // index of the line to read
-	at        int // line number of the original that a directive set; 0 when none
+	at, atFor int // line number that a directive gives, and the index of the line it is for
 	blocks    []block
 	inList    bool
 	unclosed  map[byte]openFence
@@ -72,17 +72,13 @@ type openFence struct{ length, searchedTo int }
 // lineNumber returns where line i stands in the original: its own place, or
 // what a line directive of a distilled statement says.
 func (r *markdownReader) lineNumber(i int) int {
-	if r.at != 0 {
+	if r.at != 0 && i == r.atFor {
 		return r.at
 	}
 	return i + 1
 }
 
-// add appends a block. A line directive holds for one block.
-func (r *markdownReader) add(b block) {
-	r.blocks = append(r.blocks, b)
-	r.at = 0
-}
+func (r *markdownReader) add(b block) { r.blocks = append(r.blocks, b) }
 
 // read consumes one block or blank line.
 func (r *markdownReader) read() {
@@ -95,8 +91,8 @@ func (r *markdownReader) read() {
 	}
 	if r.distilled {
 		if n, ok := lineDirective(text); ok {
-			r.at = n
 			r.next++
+			r.at, r.atFor = n, r.next
 			return
 		}
 		if text == caveatMarker {
@@ -234,11 +230,14 @@ func atxHeading(width int, text string) (level int, title, odd string) {
 	for n < len(text) && text[n] == '#' {
 		n++
 	}
-	if n == 0 || n > 6 || n == len(text) || width > 3 {
+	if n == 0 || n > 6 || width > 3 {
 		return 0, "", ""
 	}
 	if width > 0 {
 		odd = "heading is indented"
+	}
+	if n == len(text) {
+		return n, "", odd
 	}
 	if c := text[n]; c != ' ' && c != '\t' {
 		// "##Title" is a slip; "#1234" and "#if" are prose.

@@ -76,7 +76,7 @@ func numberedTitle(text string, current []int, alone bool) (number []int, title,
 		}
 		number = append(number, int(n))
 	}
-	title = strings.TrimSpace(text[end:])
+	title = strings.Join(strings.Fields(text[end:]), " ")
 	switch {
 	case follows(number, current):
 		return number, title, ""

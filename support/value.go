@@ -170,14 +170,17 @@ func parseLimit(s string) (Limit, string, bool) {
 		if !ok || below.Unit != max.Unit || below.N <= max.N {
 			return Limit{}, "", false
 		}
-		l.Below, tail = &below, strings.TrimPrefix(rest, ",")
+		if tail, ok = strings.CutPrefix(rest, ","); !ok {
+			return Limit{}, "", false
+		}
+		l.Below = &below
 	}
 	clause, ok := strings.CutPrefix(tail, " are ")
 	if !ok {
 		return Limit{}, "", false
 	}
 	switch clause {
-	case "supported, but not security supported", "supported but not security supported", "supported, not security supported":
+	case "supported, but not security supported", "supported, not security supported":
 		l.Above = Level{Supported, SecurityNo}
 	case "not security supported":
 		l.Above = Level{FunctionalNotStated, SecurityNo}
