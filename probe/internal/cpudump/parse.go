@@ -26,6 +26,7 @@ var ErrNotADump = errors.New("not a CPUID dump: neither of cpuid -r nor of InstL
 // The error is [ErrNotADump], with what was found wrong.
 func Parse(text []byte) (*Dump, error) {
 	p := &parser{dump: &Dump{}, index: map[int]int{}, heading: -1, subleaf: map[uint32]uint32{}}
+	text = bytes.TrimPrefix(text, []byte("\uFEFF"))
 	for line := range bytes.Lines(text) {
 		p.line++
 		line = bytes.TrimSpace(line)
@@ -75,7 +76,7 @@ func (p *parser) take(s string) {
 	var format Format
 	var err error
 	switch {
-	case strings.HasPrefix(s, "CPUID ") && strings.Contains(s, ":"):
+	case strings.HasPrefix(s, "CPUID ") && strings.Contains(s, ":") && !strings.HasPrefix(s, "CPUID Registers"):
 		format = InstLatx64
 		leaves, err = p.instLat(s)
 	case strings.HasPrefix(s, "0x") && strings.Contains(s, "eax="):
@@ -114,7 +115,8 @@ func (p *parser) is(format Format) bool {
 }
 
 // comment looks for the number of a CPU in a line that is no result: "CPU 0:",
-// "CPU#000 AffMask: …", "------[ CPUID Registers / Logical CPU #0 ]------".
+// "CPU#000 AffMask: …", "------[ CPUID Registers / Logical CPU #0 ]------",
+// "CPUID Registers (CPU #1 Virtual)".
 func (p *parser) comment(s string) {
 	i := strings.Index(s, "CPU")
 	if i < 0 {
@@ -133,8 +135,7 @@ func (p *parser) comment(s string) {
 	for end < len(rest) && rest[end] >= '0' && rest[end] <= '9' {
 		end++
 	}
-	after := strings.TrimLeft(rest[end:], " ")
-	if !isHeading || end == 0 || after != "" && after != ":" && !strings.HasPrefix(after, "AffMask") && after[0] != ']' && after[0] != '_' {
+	if !isHeading || end == 0 || !endsHeading(strings.TrimLeft(rest[end:], " ")) {
 		return
 	}
 	n, err := strconv.Atoi(rest[:end])
@@ -143,6 +144,19 @@ func (p *parser) comment(s string) {
 		n = -1
 	}
 	p.startCPU(n)
+}
+
+// endsHeading recognises what may stand behind the number in a heading.
+func endsHeading(s string) bool {
+	if s == "" || s == ":" {
+		return true
+	}
+	for _, prefix := range [...]string{"AffMask", "Virtual)", ")", "]", "_"} {
+		if strings.HasPrefix(s, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *parser) startCPU(n int) {
