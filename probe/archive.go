@@ -1,0 +1,351 @@
+package probe
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/xencheck/xencheck/probe/facts"
+)
+
+// An archive is a gzipped tar of
+//
+//	MANIFEST.json       what was looked at, and what came of it
+//	facts.json          the facts as collected, for reading; not read back
+//	root/PATH           files, under the paths they had
+//	interfaces/NAME     what interfaces of the running system said
+//
+// The manifest is what makes a replay exact: a source that was not readable
+// stays so, with its reason, and a directory keeps its list of names although
+// most of what it lists is not in the archive.
+const (
+	manifestName    = "MANIFEST.json"
+	factsName       = "facts.json"
+	manifestFormat  = "xencheck sources"
+	manifestVersion = 1
+)
+
+// What an archive may hold. The largest machines need a few thousand members
+// and some ten MiB.
+const (
+	maxMembers  = 32 << 10
+	maxUnpacked = 256 << 20
+	// maxRatio is how much larger than its compressed form an archive may
+	// become once it has passed freeUnpacked bytes.
+	maxRatio     = 400
+	freeUnpacked = 32 << 20
+)
+
+type manifest struct {
+	Format  string          `json:"format"`
+	Version int             `json:"version"`
+	Tool    string          `json:"tool,omitempty"`
+	Live    bool            `json:"live"` // of a running machine: what was missing was absent
+	Entries []manifestEntry `json:"entries"`
+}
+
+// manifestEntry is one source. Kind is file, dir or link.
+type manifestEntry struct {
+	Name    string         `json:"name"`
+	Kind    string         `json:"kind"`
+	State   facts.State    `json:"state"` // known, absent or unknown
+	Size    int            `json:"size,omitempty"`
+	SHA256  string         `json:"sha256,omitempty"`
+	Names   []string       `json:"names,omitempty"`
+	Target  string         `json:"target,omitempty"`
+	Problem *facts.Problem `json:"problem,omitempty"`
+}
+
+// WriteRaw collects like [Collect] and writes the sources that were read to w,
+// so that somebody else can reproduce the facts: as Options.Root, the archive
+// gives the same ones again. Serial numbers, UUIDs, MAC addresses and product
+// keys are blanked before anything is written. The bytes depend on nothing but
+// the sources and the options.
+func WriteRaw(ctx context.Context, w io.Writer, o Options) (*facts.Host, error) {
+	rec := &recorder{entries: map[string]manifestEntry{}, data: map[string][]byte{}}
+	s, err := newSession(ctx, o, func(r Root) Root { rec.Root = r; return rec })
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	rec.classify = s.classify
+	s.collect()
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("collecting was given up: %w", err)
+	}
+	m := manifest{Format: manifestFormat, Version: manifestVersion, Tool: o.Tool, Live: s.whole}
+	for _, key := range slices.Sorted(maps.Keys(rec.entries)) {
+		m.Entries = append(m.Entries, rec.entries[key])
+	}
+	return s.host, writeArchive(w, m, s.host, rec.data)
+}
+
+func writeArchive(w io.Writer, m manifest, h *facts.Host, data map[string][]byte) error {
+	zw := gzip.NewWriter(w)
+	tw := tar.NewWriter(zw)
+	add := func(name string, b []byte) error {
+		if err := tw.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(b)), Typeflag: tar.TypeReg, Format: tar.FormatPAX}); err != nil {
+			return err
+		}
+		_, err := tw.Write(b)
+		return err
+	}
+	addJSON := func(name string, v any) error {
+		b, err := json.MarshalIndent(v, "", "  ")
+		if err != nil {
+			return err
+		}
+		return add(name, append(b, '\n'))
+	}
+	// The manifest comes first: of an archive that is cut off, it still tells
+	// what is missing.
+	if err := addJSON(manifestName, m); err != nil {
+		return fmt.Errorf("writing the archive: %w", err)
+	}
+	if err := addJSON(factsName, h); err != nil {
+		return fmt.Errorf("writing the archive: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(data)) {
+		if err := add(memberName(name), data[name]); err != nil {
+			return fmt.Errorf("writing the archive: %w", err)
+		}
+	}
+	if err := errors.Join(tw.Close(), zw.Close()); err != nil {
+		return fmt.Errorf("writing the archive: %w", err)
+	}
+	return nil
+}
+
+func memberName(source string) string {
+	if isInterface(source) {
+		return "interfaces/" + source
+	}
+	return "root" + source
+}
+
+// recorder keeps what passes through a root, redacted.
+type recorder struct {
+	Root
+	classify func(*look, error)
+	entries  map[string]manifestEntry
+	data     map[string][]byte
+}
+
+func (r *recorder) ReadFile(name string, limit int64) ([]byte, error) {
+	b, err := r.Root.ReadFile(name, limit)
+	e := r.entry(name, "file", err)
+	if err == nil {
+		clean := redact(name, b)
+		sum := sha256.Sum256(clean)
+		e.Size, e.SHA256 = len(clean), hex.EncodeToString(sum[:])
+		r.data[name] = clean
+	}
+	r.entries[name+" file"] = e
+	return b, err
+}
+
+func (r *recorder) ReadDir(name string, limit int) ([]string, error) {
+	names, err := r.Root.ReadDir(name, limit)
+	if errors.Is(err, syscall.ENOTDIR) {
+		return names, err // a file that was tried as a directory; it is recorded as what it is
+	}
+	e := r.entry(name, "dir", err)
+	if err == nil {
+		e.Names = redactNames(name, names)
+	}
+	r.entries[name+" dir"] = e
+	return names, err
+}
+
+func (r *recorder) ReadLink(name string) (string, error) {
+	target, err := r.Root.ReadLink(name)
+	e := r.entry(name, "link", err)
+	e.Target = target
+	r.entries[name+" link"] = e
+	return target, err
+}
+
+func (r *recorder) entry(name, kind string, err error) manifestEntry {
+	var l look
+	r.classify(&l, err)
+	if l.problem != nil {
+		p := *l.problem
+		p.Source = ""
+		l.problem = &p
+	}
+	return manifestEntry{Name: name, Kind: kind, State: l.state, Problem: l.problem}
+}
+
+// openArchive unpacks an archive into memory. A member that is missing or was
+// changed is a problem of that source alone; an archive without a manifest is
+// none of ours.
+func openArchive(name string) (Root, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, errors.New(plain(err)))
+	}
+	defer f.Close()
+	members, err := unpack(f)
+	if err != nil && len(members) == 0 {
+		return nil, fmt.Errorf("%s: not an archive of sources: %w", name, err)
+	}
+	root, merr := replay(members[manifestName], func(member string) ([]byte, error) {
+		if b, ok := members[member]; ok {
+			return b, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		return nil, fs.ErrNotExist
+	})
+	if merr != nil {
+		return nil, fmt.Errorf("%s: %w", name, merr)
+	}
+	return root, nil
+}
+
+// unpack reads the members of an archive. On an error it returns what came
+// before it.
+func unpack(r io.Reader) (map[string][]byte, error) {
+	members := map[string][]byte{}
+	counted := &countingReader{r: r}
+	zr, err := gzip.NewReader(counted)
+	if err != nil {
+		return members, err
+	}
+	tr := tar.NewReader(zr)
+	var total int64
+	for n := 0; ; n++ {
+		hdr, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			return members, nil
+		}
+		if err != nil {
+			return members, err
+		}
+		if n >= maxMembers {
+			return members, fmt.Errorf("more than %d members", maxMembers)
+		}
+		if hdr.Typeflag == tar.TypeDir {
+			continue
+		}
+		if hdr.Typeflag != tar.TypeReg {
+			return members, fmt.Errorf("member %q is not a regular file", hdr.Name)
+		}
+		if !fs.ValidPath(hdr.Name) {
+			return members, fmt.Errorf("member %q leads out of the archive", hdr.Name)
+		}
+		total += hdr.Size
+		if total > maxUnpacked {
+			return members, fmt.Errorf("more than %d MiB unpacked", maxUnpacked>>20)
+		}
+		b, err := io.ReadAll(io.LimitReader(tr, hdr.Size))
+		if err != nil {
+			return members, err
+		}
+		if total > freeUnpacked && total > maxRatio*counted.n {
+			return members, fmt.Errorf("unpacks to more than %d times its size", maxRatio)
+		}
+		members[hdr.Name] = b
+	}
+}
+
+type countingReader struct {
+	r io.Reader
+	n int64
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// openUnpacked returns a captured tree, or the root that its manifest
+// describes when it is an unpacked archive.
+func openUnpacked(t *treeRoot) (Root, error) {
+	b, err := t.ReadFile("/"+manifestName, maxUnpacked)
+	if err != nil {
+		return t, nil
+	}
+	root, err := replay(b, func(member string) ([]byte, error) { return t.ReadFile("/"+member, maxUnpacked) })
+	if err != nil {
+		return t, nil // a manifest of something else: an ordinary tree
+	}
+	return root, t.Close()
+}
+
+// replayRoot is a root that gives what a manifest says was given once.
+type replayRoot struct {
+	*memoryRoot
+	live bool
+}
+
+// replay builds the root that a manifest describes; read returns a member.
+func replay(b []byte, read func(member string) ([]byte, error)) (Root, error) {
+	if b == nil {
+		return nil, fmt.Errorf("not an archive of sources: it has no %s", manifestName)
+	}
+	var m manifest
+	if err := json.Unmarshal(b, &m); err != nil {
+		return nil, fmt.Errorf("%s: %w", manifestName, err)
+	}
+	if m.Format != manifestFormat {
+		return nil, fmt.Errorf("%s: format is %q, not %q", manifestName, m.Format, manifestFormat)
+	}
+	if m.Version > manifestVersion {
+		return nil, fmt.Errorf("%s: version %d is newer than this program understands", manifestName, m.Version)
+	}
+	root := &replayRoot{newMemoryRoot(), m.Live}
+	for _, e := range m.Entries {
+		root.add(e, read)
+	}
+	return root, nil
+}
+
+func (r *replayRoot) add(e manifestEntry, read func(string) ([]byte, error)) {
+	key := e.Name + " " + e.Kind
+	switch {
+	case e.State == facts.Absent:
+		r.absent[key] = true
+	case e.State != facts.Known:
+		if e.Problem == nil {
+			e.Problem = &facts.Problem{Cause: facts.Malformed, Detail: "the manifest says that it could not be read, but not why"}
+		}
+		r.problems[key] = e.Problem
+	case e.Kind == "dir":
+		r.dirs[e.Name] = e.Names
+	case e.Kind == "link":
+		r.links[e.Name] = e.Target
+	default:
+		member := memberName(e.Name)
+		if !fs.ValidPath(member) || path.Clean(member) != member {
+			return
+		}
+		b, err := read(member)
+		if err != nil {
+			r.problems[key] = &facts.Problem{Cause: facts.Truncated, Detail: "missing from the archive: " + plain(err)}
+			return
+		}
+		sum := sha256.Sum256(b)
+		if len(b) != e.Size || !strings.EqualFold(hex.EncodeToString(sum[:]), e.SHA256) {
+			r.problems[key] = &facts.Problem{Cause: facts.Malformed, Detail: "differs from what the archive's manifest says of it"}
+			return
+		}
+		r.files[e.Name] = bytes.Clone(b)
+	}
+}

@@ -1,0 +1,62 @@
+package probe
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// maxStuck is how many reads may hang before the root is given up: each holds
+// a thread of the operating system that nothing can end.
+const maxStuck = 8
+
+// guardedRoot gives up on a read that does not end: a file system of a dead
+// server, a driver that sleeps.
+type guardedRoot struct {
+	Root
+	ctx     context.Context
+	timeout time.Duration
+	stuck   atomic.Int32
+}
+
+func (g *guardedRoot) ReadFile(name string, limit int64) ([]byte, error) {
+	return guard(g, func() ([]byte, error) { return g.Root.ReadFile(name, limit) })
+}
+
+func (g *guardedRoot) ReadDir(name string, limit int) ([]string, error) {
+	return guard(g, func() ([]string, error) { return g.Root.ReadDir(name, limit) })
+}
+
+func (g *guardedRoot) ReadLink(name string) (string, error) {
+	return guard(g, func() (string, error) { return g.Root.ReadLink(name) })
+}
+
+func guard[T any](g *guardedRoot, read func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	var none T
+	if err := g.ctx.Err(); err != nil {
+		return none, err
+	}
+	if g.stuck.Load() >= maxStuck {
+		return none, ErrTimeout
+	}
+	done := make(chan result, 1) // one slot: a reader that was given up can still end
+	go func() {
+		v, err := read()
+		done <- result{v, err}
+	}()
+	timer := time.NewTimer(g.timeout)
+	defer timer.Stop()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-timer.C:
+		g.stuck.Add(1)
+		return none, ErrTimeout
+	case <-g.ctx.Done():
+		return none, g.ctx.Err()
+	}
+}

@@ -1,0 +1,137 @@
+package probe
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// liveRoot is the running machine. Paths are opened by plain system calls:
+// os.File would offer each of them to the poller, which costs as much again
+// as reading a small sysfs attribute.
+type liveRoot struct{}
+
+func (liveRoot) ReadFile(name string, limit int64) ([]byte, error) {
+	if isInterface(name) {
+		return askSystem(name)
+	}
+	fd, err := openRetry(name, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer syscall.Close(fd)
+	var st syscall.Stat_t
+	if err := syscall.Fstat(fd, &st); err != nil {
+		return nil, err
+	}
+	if err := regular(modeOf(uint32(st.Mode))); err != nil {
+		return nil, err
+	}
+	return readBounded(fdReader(fd), st.Size, limit)
+}
+
+func (liveRoot) ReadDir(name string, limit int) ([]string, error) {
+	fd, err := openRetry(name, syscall.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), name)
+	defer f.Close()
+	return readNames(f, limit)
+}
+
+func (liveRoot) ReadLink(name string) (string, error) {
+	var buf [4096]byte
+	n, err := syscall.Readlink(name, buf[:])
+	if err != nil {
+		return "", err
+	}
+	return string(buf[:n]), nil
+}
+
+// openRetry opens for reading without waiting: a FIFO without a writer would
+// otherwise hold the caller for ever.
+func openRetry(name string, flags int) (int, error) {
+	for {
+		fd, err := syscall.Open(name, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC|syscall.O_NOCTTY|flags, 0)
+		if err != syscall.EINTR {
+			if err == syscall.ENXIO { // what opening a socket says
+				return -1, &kindError{"a socket or a device without a driver"}
+			}
+			return fd, err
+		}
+	}
+}
+
+// modeOf translates the file type of st_mode; permissions do not matter here.
+func modeOf(mode uint32) fs.FileMode {
+	switch mode & syscall.S_IFMT {
+	case syscall.S_IFREG:
+		return 0
+	case syscall.S_IFDIR:
+		return fs.ModeDir
+	case syscall.S_IFIFO:
+		return fs.ModeNamedPipe
+	case syscall.S_IFSOCK:
+		return fs.ModeSocket
+	case syscall.S_IFBLK, syscall.S_IFCHR:
+		return fs.ModeDevice
+	}
+	return fs.ModeIrregular
+}
+
+type fdReader int
+
+func (fd fdReader) Read(p []byte) (int, error) {
+	for {
+		n, err := syscall.Read(int(fd), p)
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case err != nil:
+			return 0, err
+		case n == 0:
+			return 0, io.EOF
+		}
+		return n, nil
+	}
+}
+
+// readBounded reads to the end. The size a file claims is only a hint: procfs
+// says 0 and sysfs says 4096 whatever there is. A file that claims more than
+// the limit is refused unread, be it sparse or not.
+func readBounded(r io.Reader, size, limit int64) ([]byte, error) {
+	if size > limit {
+		return nil, ErrTooLarge
+	}
+	buf := make([]byte, 0, max(512, min(size, limit)+1))
+	for {
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := r.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if int64(len(buf)) > limit {
+			return nil, ErrTooLarge
+		}
+		if errors.Is(err, io.EOF) {
+			return buf, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func readNames(f *os.File, limit int) ([]string, error) {
+	names, err := f.Readdirnames(limit + 1)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if len(names) > limit {
+		return nil, ErrTooLarge
+	}
+	return names, nil
+}
