@@ -71,10 +71,10 @@ func privateName(name string) bool {
 	return strings.HasSuffix(name, "-seed")
 }
 
-// Shapes that identify a machine wherever they stand. A boot loader's BOOTIF
-// writes a MAC address with dashes.
+// Shapes that identify a machine wherever they stand. BOOTIF of network boot
+// loaders has a MAC address with dashes and the hardware type in front.
 const (
-	macShape  = `[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}`
+	macShape  = `[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5,}`
 	uuidShape = `[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}`
 )
 
@@ -114,7 +114,13 @@ func argumentEnd(b []byte) int {
 // redactArgument crosses out what follows the first equals sign that has a
 // private word before it.
 func redactArgument(arg []byte) {
-	lower := bytes.ToLower(arg)
+	lower := bytes.Clone(arg)
+	for i, c := range arg {
+		// bytes.ToLower changes the length of what is not UTF-8.
+		if c >= 'A' && c <= 'Z' {
+			lower[i] += 'a' - 'A'
+		}
+	}
 	for i, c := range lower {
 		if c != '=' {
 			continue
