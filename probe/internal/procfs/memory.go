@@ -83,24 +83,27 @@ func ParseZoneinfo(text []byte) (Zones, error) {
 }
 
 // PageSize returns the bytes of a page: of 4, 16 and 64 KiB the one for which
-// the managed pages come closest to MemTotal. It returns false unless they
-// come within one per cent.
+// the managed pages come closest to MemTotal, if they come within one per
+// cent. Where they do not (before Linux 3.9, or while memory is still being
+// handed over) it is the one for which the present pages make at least
+// MemTotal and less than twice that, which can only err towards the smaller
+// page. It returns false when neither holds.
 func (z Zones) PageSize(memTotal uint64) (uint64, bool) {
-	var best, least uint64
+	var best, least, fits uint64
 	for _, size := range [...]uint64{4 << 10, 16 << 10, 64 << 10} {
-		high, sum := bits.Mul64(z.Managed, size)
-		if high != 0 {
-			continue
+		if high, sum := bits.Mul64(z.Managed, size); high == 0 {
+			if off := max(sum, memTotal) - min(sum, memTotal); best == 0 || off < least {
+				best, least = size, off
+			}
 		}
-		off := max(sum, memTotal) - min(sum, memTotal)
-		if best == 0 || off < least {
-			best, least = size, off
+		if high, sum := bits.Mul64(z.Present, size); high == 0 && fits == 0 && sum >= memTotal && sum/2 < memTotal {
+			fits = size
 		}
 	}
-	if best == 0 || memTotal == 0 || least > memTotal/100 {
-		return 0, false
+	if best != 0 && memTotal != 0 && least <= memTotal/100 {
+		return best, true
 	}
-	return best, true
+	return fits, fits != 0
 }
 
 // ErrHidden says that /proc/iomem was read without CAP_SYS_ADMIN: the kernel

@@ -100,22 +100,27 @@ Node 1, zone  Movable
 
 func TestPageSize(t *testing.T) {
 	for _, tc := range []struct {
-		managed, memTotal, want uint64
+		name                             string
+		managed, present, memTotal, want uint64
 	}{
-		{4 * gib / 4096, 4 * gib, 4096},
-		{4*gib/4096 - 1000, 4 * gib, 4096},
-		{4 * gib / 16384, 4 * gib, 16384},
-		{4 * gib / 65536, 4 * gib, 65536},
-		{4 * gib / 8192, 4 * gib, 0},          // an 8 KiB page: none of ours
-		{4 * gib / 4096, 4*gib + 4*gib/50, 0}, // two per cent away
-		{0, 4 * gib, 0},                       // before managed pages were shown
-		{math.MaxUint64, 4 * gib, 0},          // forged
-		{4 * gib / 4096, 0, 0},                // no MemTotal
-		{0, 0, 0},
+		{"4 KiB", 4 * gib / 4096, 0, 4 * gib, 4096},
+		{"4 KiB, a little less", 4*gib/4096 - 1000, 0, 4 * gib, 4096},
+		{"16 KiB", 4 * gib / 16384, 0, 4 * gib, 16384},
+		{"64 KiB", 4 * gib / 65536, 0, 4 * gib, 65536},
+		{"8 KiB: none of ours", 4 * gib / 8192, 0, 4 * gib, 0},
+		{"two per cent away", 4 * gib / 4096, 0, 4*gib + 4*gib/50, 0},
+		{"forged", math.MaxUint64, math.MaxUint64, 4 * gib, 0},
+		{"no MemTotal", 4 * gib / 4096, 4 * gib / 4096, 0, 0},
+		{"nothing", 0, 0, 0, 0},
+		{"no managed pages", 0, 4 * gib / 4096, 4*gib - 4*gib/20, 4096},
+		{"no managed pages of 16 KiB", 0, 4 * gib / 16384, 4*gib - 4*gib/20, 16384},
+		{"not all handed over yet", 2 * gib / 4096, 4 * gib / 4096, 4*gib - 4*gib/20, 4096},
+		{"less present than there is", 0, 4 * gib / 4096, 4*gib + 1, 0},
+		{"most of it reserved", 0, 4 * gib / 4096, gib, 0},
 	} {
-		got, ok := Zones{Managed: tc.managed}.PageSize(tc.memTotal)
+		got, ok := Zones{Managed: tc.managed, Present: tc.present}.PageSize(tc.memTotal)
 		if got != tc.want || ok != (tc.want != 0) {
-			t.Errorf("%d pages in %d bytes: page of %d, %v; want %d", tc.managed, tc.memTotal, got, ok, tc.want)
+			t.Errorf("%s: page of %d, %v; want %d", tc.name, got, ok, tc.want)
 		}
 	}
 }
