@@ -49,7 +49,7 @@ func (j *judge) report(h *facts.Host, release string) (*report.Report, error) {
 	v := rules.Evaluate(st, h, rules.Options{At: j.at, For: j.o.wanted, XenArch: facts.Arch(j.o.xenArch)})
 	d := report.Describe(st)
 	d.Warnings = j.warnings(st)
-	d.PointRelease = pointRelease(st, choice)
+	d.PointRelease = pointRelease(st, h)
 	return report.New(toolName(), h, d, choice, v, report.FailOn(j.o.failOn)), nil
 }
 

@@ -33,7 +33,7 @@ func (j *judge) statement(h *facts.Host, asked string) (*support.Statement, repo
 		return j.newest(report.Choice{How: report.Newest, Why: noXen(h) + ", so by the newest release"})
 	}
 	c := report.Choice{How: how, Version: version(*found), Vendor: found.Vendor}
-	c.Remarks = append(vendorRemark(found), others...)
+	c.Remarks = slices.Concat(vendorRemark(found), preRelease(*found), others)
 	place := "runs here"
 	if how == report.Installed {
 		place = "is installed here"
@@ -139,26 +139,35 @@ func vendorRemark(v *facts.XenVersion) []string {
 	return []string{fmt.Sprintf("the Xen found here is built by %s, who may support more or less than this; what follows is the Xen Project's statement only", v.Vendor)}
 }
 
-// pointRelease tells how the statement relates to the one the found Xen was
-// shipped with; empty when there is nothing to say.
-func pointRelease(st *support.Statement, c report.Choice) string {
-	if c.Version == "" {
+// preRelease remarks on a Xen that is older than its own release.
+func preRelease(v facts.XenVersion) []string {
+	if _, released := patch(v.Extra); released == 1 {
+		return nil
+	}
+	return []string{fmt.Sprintf("Xen %s is no release itself; it is judged by the statement of the release", version(v))}
+}
+
+// pointRelease tells how the statement relates to the one that the Xen found
+// on the host was shipped with; empty when there is nothing to say.
+func pointRelease(st *support.Statement, h *facts.Host) string {
+	found, how, _ := foundXen(h)
+	if found == nil || branch(*found) != st.Header.Release() {
 		return ""
 	}
-	v := c.Version
-	if release := st.Header.Release(); release == "" || !strings.HasPrefix(v, release+".") {
-		return ""
-	}
+	v := version(*found)
 	own, ok := support.PointRelease(v)
 	v = cmp.Or(own.Version, v)
-	if !ok {
-		return fmt.Sprintf("which revision of the statement Xen %s was shipped with is not known here", v)
+	who := "you run " + v
+	if how == report.Installed {
+		who = "Xen " + v + " is installed"
 	}
-	if own.Revision == st.Provenance.Commit || st.Provenance.Date == "" {
+	switch {
+	case !ok:
+		return fmt.Sprintf("%s; which revision of the statement it was shipped with is not known here", who)
+	case own.Revision == st.Provenance.Commit || st.Provenance.Date == "":
 		return ""
+	case own.RevisionDate < st.Provenance.Date:
+		return fmt.Sprintf("%s; its own statement (revision %s of %s) predates the revision of %s, which is judged by", who, own.Revision, own.RevisionDate, st.Provenance.Date)
 	}
-	if own.RevisionDate < st.Provenance.Date {
-		return fmt.Sprintf("you run %s; its own statement (revision %s of %s) predates the revision of %s that is judged by here", v, own.Revision, own.RevisionDate, st.Provenance.Date)
-	}
-	return fmt.Sprintf("you run %s; its own statement (revision %s of %s) is newer than the one judged by here", v, own.Revision, own.RevisionDate)
+	return fmt.Sprintf("%s; its own statement (revision %s of %s) is newer than the one judged by", who, own.Revision, own.RevisionDate)
 }

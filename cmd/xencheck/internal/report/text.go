@@ -272,10 +272,13 @@ func (r *Report) lacks(a rules.Answer) bool {
 // use says the answer of one intent, with the finding that makes it so.
 func (r *Report) use(a rules.Answer) string {
 	s := AnswerWords(a)
-	if lessThanGood(a.Grade) || !a.Complete {
+	blame := a.Grade
+	if !lessThanGood(blame) && !a.Complete {
+		blame = rules.GradeUnknown
+	}
+	if lessThanGood(blame) || blame == rules.GradeUnknown {
 		for _, i := range a.Because {
-			f := r.Findings[i]
-			if g := gradeOf(f); f.Outcome != rules.NotApplicable && (g == a.Grade || g == rules.GradeUnknown) {
+			if f := r.Findings[i]; f.Outcome != rules.NotApplicable && gradeOf(f) == blame {
 				return s + ": see " + quoted(f.Title)
 			}
 		}

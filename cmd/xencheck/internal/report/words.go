@@ -75,6 +75,9 @@ func AnswerWords(a rules.Answer) string {
 func OutcomeWords(f rules.Finding) string {
 	switch f.Outcome {
 	case rules.Judged:
+		if f.Stated != f.Level && f.Stated != (support.Level{}) {
+			return LevelWords(f.Stated) + " as stated; now " + LevelWords(f.Level)
+		}
 		return LevelWords(f.Level)
 	case rules.NotStated:
 		return "this release says nothing of it"
