@@ -51,7 +51,6 @@ type parser struct {
 	first                bool // the next record is the first
 	lastVendor, lastName string
 	models               []facts.X86Model
-	unidentified         int
 	bootModel            int // index in models; missing when unidentified
 	flags, vmx           collector
 	silent               int // records without a list of features
