@@ -109,6 +109,7 @@ func primary(t *fdt.Tree) *fdt.Node {
 // A topmost controller names itself or nobody. Where a faulty tree goes round
 // in circles, a GIC in the circle is the top.
 func top(t *fdt.Tree, n *fdt.Node) *fdt.Node {
+	const longest = 16 // controllers in a chain; boards have up to four
 	visited := map[*fdt.Node]bool{}
 	var last, gic *fdt.Node
 	if n.Has("interrupt-controller") {
@@ -116,7 +117,7 @@ func top(t *fdt.Tree, n *fdt.Node) *fdt.Node {
 	}
 	for {
 		up := t.InterruptParent(n)
-		if up == nil || up == n {
+		if up == nil || up == n || len(visited) == longest {
 			return last
 		}
 		if visited[up] {

@@ -1,7 +1,6 @@
 package board
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/xencheck/xencheck/probe/facts"
@@ -44,6 +43,7 @@ func iommuKind(compatible string) facts.IOMMUKind {
 // name their masters themselves. Xen's grant-dma node uses the binding without
 // being hardware.
 func (b *Board) readIOMMUs(t *fdt.Tree) {
+	groups := map[string]int{} // index in b.IOMMUs by kind and strings
 	for n := range t.All() {
 		compatible := n.Compatible()
 		kind := facts.IOMMUKind("")
@@ -59,11 +59,11 @@ func (b *Board) readIOMMUs(t *fdt.Tree) {
 			}
 			kind = facts.OtherIOMMU
 		}
-		i := slices.IndexFunc(b.IOMMUs, func(g IOMMU) bool {
-			return g.Kind == kind && slices.Equal(g.Compatible, compatible)
-		})
-		if i < 0 {
+		key := string(kind) + "\x00" + strings.Join(compatible, "\x00")
+		i, known := groups[key]
+		if !known {
 			i = len(b.IOMMUs)
+			groups[key] = i
 			b.IOMMUs = append(b.IOMMUs, IOMMU{Kind: kind, Compatible: compatible})
 		}
 		if n.Available() {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Bounds of a tree. Linux takes blobs up to 2 MiB and 64 levels.
@@ -264,6 +265,9 @@ func (w *walker) nodeName() (string, error) {
 	name, err := cString(w.block, w.off)
 	if err != nil {
 		return "", err
+	}
+	if strings.Contains(name, "/") {
+		return "", malformed(w.off, "node name %q holds a slash", name)
 	}
 	w.skip(len(name) + 1)
 	return name, nil

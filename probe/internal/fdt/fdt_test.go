@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io/fs"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -115,6 +116,16 @@ func TestTree(t *testing.T) {
 	if !tree.Root.IsCompatible("fake,soc") || tree.Root.IsCompatible("fake,so") || tree.Root.String("compatible") != "fake,board" {
 		t.Error("compatible")
 	}
+	many := node("")
+	for i := range uint32(100) {
+		many.Props = append(many.Props, property(strconv.Itoa(int(i)), i), property("9", 77))
+	}
+	if tree, err = Parse(fake.DTB(many)); err != nil {
+		t.Fatal(err)
+	}
+	if v, ok := tree.Root.Uint32("9"); !ok || v != 77 || tree.Root.Has("100") || !tree.Root.Has("99") {
+		t.Errorf("first of many properties: %d, %v", v, ok)
+	}
 	if _, ok := tree.Root.Uint32("compatible"); ok {
 		t.Error("a string passes as a cell")
 	}
@@ -165,6 +176,7 @@ func TestParseDamaged(t *testing.T) {
 		{"property size overflows", change(structure+12, 0xffffffff), ErrMalformed, "property of 4294967295 bytes"},
 		{"property name behind the strings", change(structure+16, 1<<20), ErrMalformed, "name at 0x100000"},
 		{"too deep", fake.DTB(deep), ErrMalformed, "nested more than 64 deep"},
+		{"slash in a name", fake.DTB(node("", node("a/b"))), ErrMalformed, "holds a slash"},
 		{"name too long", fake.DTB(node("", node(strings.Repeat("n", 300)))), ErrMalformed, "no end within 256 bytes"},
 	}
 	for _, test := range tests {

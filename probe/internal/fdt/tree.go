@@ -31,6 +31,9 @@ type Node struct {
 	Parent     *Node  // nil for the root
 	Children   []*Node
 	Properties []Property
+
+	// byName finds properties in a node that has many.
+	byName map[string]int
 }
 
 // Property is a name and uninterpreted bytes.
@@ -39,10 +42,21 @@ type Property struct {
 	Value []byte
 }
 
-// index makes the phandles of a finished tree known.
+// index makes the phandles of a finished tree known, and the properties of
+// nodes that have so many that looking through them each time would take long:
+// __symbols__ of a tree for overlays, or a node made to be slow.
 func (t *Tree) index() {
+	const many = 64
 	t.phandles = map[uint32]*Node{}
 	for n := range t.All() {
+		if len(n.Properties) > many {
+			n.byName = make(map[string]int, len(n.Properties))
+			for i, p := range n.Properties {
+				if _, ok := n.byName[p.Name]; !ok {
+					n.byName[p.Name] = i
+				}
+			}
+		}
 		for _, name := range []string{"phandle", "linux,phandle"} {
 			if p, ok := n.Uint32(name); ok && t.phandles[p] == nil {
 				t.phandles[p] = n
@@ -126,6 +140,13 @@ func (n *Node) Path() string {
 
 // Property returns the value of the first property of that name.
 func (n *Node) Property(name string) ([]byte, bool) {
+	if n.byName != nil {
+		i, ok := n.byName[name]
+		if !ok {
+			return nil, false
+		}
+		return n.Properties[i].Value, true
+	}
 	for _, p := range n.Properties {
 		if p.Name == name {
 			return p.Value, true
