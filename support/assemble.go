@@ -385,7 +385,7 @@ func (d *document) repeated(r Row, report func(Severity, string)) {
 		switch {
 		case o.Meaning.Mode != r.Meaning.Mode:
 			report(Suspicious, fmt.Sprintf("same qualifier as line %d; the mode is in the value", o.Line))
-		case fold(o.Value) == fold(r.Value):
+		case sameValue(o, r):
 			report(Suspicious, fmt.Sprintf("repeats line %d", o.Line))
 		default:
 			report(Unrecognised, fmt.Sprintf("contradicts line %d, which says %q", o.Line, o.Value))

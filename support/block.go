@@ -43,6 +43,8 @@ func plainTitle(s string) string {
 		return strings.Join(strings.Fields(s), " ")
 	}
 	var b strings.Builder
+	opener, closer := underscores(s)
+	tags := strings.LastIndexByte(s, '>')
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; c {
 		case '\\':
@@ -55,23 +57,21 @@ func plainTitle(s string) string {
 			b.WriteByte(c)
 		case '`', '*':
 		case '_':
-			// Inside a word it is a letter: sync_console.
-			if opensEmphasis(s, i) || closesEmphasis(s, i) {
+			if i < closer && opensEmphasis(s, i) || i > opener && closesEmphasis(s, i) {
 				continue
 			}
 			b.WriteByte(c)
 		case '[':
-			text, rest, ok := linkText(s[i:])
+			text, length, ok := linkText(s[i:])
 			if !ok {
 				b.WriteByte(c)
 				continue
 			}
 			b.WriteString(text)
-			i = len(s) - len(rest) - 1
+			i += length - 1
 		case '<':
-			end := strings.IndexByte(s[i:], '>')
-			if end > 1 && (isLetter(s[i+1]) || s[i+1] == '/') {
-				i += end
+			if i+1 < tags && (isLetter(s[i+1]) || s[i+1] == '/') {
+				i += strings.IndexByte(s[i:], '>')
 				continue
 			}
 			b.WriteByte(c)
@@ -84,41 +84,40 @@ func plainTitle(s string) string {
 
 func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
-// opensEmphasis reports whether the underscore at i begins a word that another
-// underscore ends.
-func opensEmphasis(s string, i int) bool {
-	if i > 0 && s[i-1] != ' ' && s[i-1] != '(' || i+1 == len(s) || s[i+1] == ' ' {
-		return false
-	}
-	for j := i + 1; j < len(s); j++ {
-		if s[j] == '_' && (j+1 == len(s) || s[j+1] == ' ' || s[j+1] == ')') {
-			return true
+// underscores returns the first underscore that can open emphasis and the last
+// that can close it. Inside a word an underscore is a letter: sync_console.
+func underscores(s string) (opener, closer int) {
+	opener, closer = len(s), -1
+	for i := 0; i < len(s); i++ {
+		if opener == len(s) && opensEmphasis(s, i) {
+			opener = i
+		}
+		if closesEmphasis(s, i) {
+			closer = i
 		}
 	}
-	return false
+	return opener, closer
 }
 
-// closesEmphasis is the mirror image of opensEmphasis.
+func opensEmphasis(s string, i int) bool {
+	return s[i] == '_' && (i == 0 || s[i-1] == ' ' || s[i-1] == '(') && i+1 < len(s) && s[i+1] != ' '
+}
+
 func closesEmphasis(s string, i int) bool {
-	if i+1 < len(s) && s[i+1] != ' ' && s[i+1] != ')' || i == 0 || s[i-1] == ' ' {
-		return false
-	}
-	for j := i - 1; j >= 0; j-- {
-		if s[j] == '_' && (j == 0 || s[j-1] == ' ' || s[j-1] == '(') {
-			return true
-		}
-	}
-	return false
+	return s[i] == '_' && (i+1 == len(s) || s[i+1] == ' ' || s[i+1] == ')') && i > 0 && s[i-1] != ' '
 }
 
 // linkText reads [text](target) at the start of s.
-func linkText(s string) (text, rest string, ok bool) {
-	text, rest, ok = strings.Cut(s[1:], "](")
-	if !ok || strings.ContainsAny(text, "[]") {
-		return "", "", false
+func linkText(s string) (text string, length int, ok bool) {
+	end := 1 + strings.IndexAny(s[1:], "[]")
+	if end < 1 || s[end] != ']' || end+1 == len(s) || s[end+1] != '(' {
+		return "", 0, false
 	}
-	_, rest, ok = strings.Cut(rest, ")")
-	return text, rest, ok
+	stop := strings.IndexAny(s[end+2:], "()")
+	if stop < 0 || s[end+2+stop] != ')' {
+		return "", 0, false
+	}
+	return s[1:end], end + 2 + stop + 1, true
 }
 
 // escapeTitle writes a title so that plainTitle returns it again.

@@ -77,6 +77,9 @@ func numberedTitle(text string, current []int, alone bool) (number []int, title,
 		number = append(number, int(n))
 	}
 	title = strings.Join(strings.Fields(text[end:]), " ")
+	if len(number) == 1 && (title == "" || title[0] < 'A' || title[0] > 'Z') {
+		return nil, "", "" // "3 of them are …"
+	}
 	switch {
 	case follows(number, current):
 		return number, title, ""
