@@ -89,11 +89,11 @@ func (j *judge) warnings(st *support.Statement) []string {
 		}
 	}
 	if n > 0 {
-		lines := "lines of the statement were"
+		lines := "lines of the statement were not understood; what depends on them is"
 		if n == 1 {
-			lines = "line of the statement was"
+			lines = "line of the statement was not understood; what depends on it is"
 		}
-		w = append(w, fmt.Sprintf("%d %s not understood; what depends on them is not evaluated (xencheck statement lint %s)", n, lines, st.Name))
+		w = append(w, fmt.Sprintf("%d %s not evaluated (xencheck statement lint %s)", n, lines, st.Name))
 	}
 	return w
 }
