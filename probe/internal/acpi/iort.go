@@ -17,7 +17,7 @@ type SMMU struct {
 	Base    uint64 // address of its registers
 }
 
-// Types of IORT nodes (DEN0049E, table 3).
+// Types of IORT nodes (DEN0049E, chapter 3).
 const (
 	iortITSGroup = 0
 	iortSMMU     = 3
@@ -81,7 +81,7 @@ func (r *IORT) add(f *faults, off int, node []byte) {
 	}
 }
 
-// smmuModel reads the model of an SMMUv1 or v2 node (DEN0049E, table 8).
+// smmuModel reads the model of an SMMUv1 or v2 node (DEN0049E, chapter 3).
 func smmuModel(m uint32) (version int, words string) {
 	switch m {
 	case 0:

@@ -5,7 +5,7 @@ import (
 )
 
 // IVRS is the I/O virtualization reporting structure of AMD-Vi (AMD I/O
-// Virtualization Technology specification 3.05, 5.2).
+// Virtualization Technology specification, publication 48882, chapter 5).
 type IVRS struct {
 	Header       Header
 	Info         uint32 // IVinfo, offset 36

@@ -84,7 +84,8 @@ func Parse(entry, table []byte) (Info, error) {
 		read++
 		ended = ended || s.kind == typeEnd
 		// Behind a 32-bit entry point, firmware has put structures after the
-		// end mark and counted them (7.45 would not have it).
+		// end mark and counted them, which the
+		// specification does not allow.
 		if e.count > 0 {
 			return read < e.count
 		}
@@ -169,7 +170,7 @@ func legacy(b []byte) entryPoint {
 	}
 }
 
-// Types of structures (7.1 to 7.46).
+// Types of structures (chapter 7).
 const (
 	typeBIOS      = 0
 	typeSystem    = 1
