@@ -160,3 +160,29 @@ func TestAgainstIASL(t *testing.T) {
 	}
 	t.Logf("%d tables compared", compared)
 }
+
+// TestAgainstAcpidump reads the text that ACPICA's acpidump makes of a table.
+func TestAgainstAcpidump(t *testing.T) {
+	acpidump, err := exec.LookPath("acpidump")
+	if err != nil {
+		t.Skip("acpidump is not installed")
+	}
+	for size := range 40 {
+		table := fake.Table("SSDT", 2, []byte("41 42 43 44 45 46 47 48 49 50 51 52 53 54"[:size]))
+		file := filepath.Join(t.TempDir(), "table")
+		if err := os.WriteFile(file, table, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command(acpidump, "-f", file).CombinedOutput()
+		if err != nil {
+			t.Fatalf("acpidump: %v\n%s", err, out)
+		}
+		got, err := ParseDump(out)
+		if err != nil || len(got) != 1 || string(got[0].Data) != string(table) {
+			t.Errorf("%v, %v out of\n%s", got, err, out)
+		}
+		if ours := fake.Dump(table); string(ours) != string(out) {
+			t.Errorf("fake.Dump writes\n%s, acpidump\n%s", ours, out)
+		}
+	}
+}

@@ -155,6 +155,7 @@ func TestGIC(t *testing.T) {
 		{"secondary GIC below another controller", board(parent(1), gic("intc@0", 1, compatible("fake,intc")), gic("gic@0", 2, v2, parent(1))),
 			GIC{Compatible: []string{"fake,intc"}, Path: "/intc@0", Regs: 2}},
 		{"disabled", board(parent(1), gic("gic@0", 1, v3, disabled)), GIC{}},
+		{"disabled, with a GPIO controller below", board(parent(1), gic("gic@0", 1, v3, disabled), gic("gpio@1", 2, compatible("fake,gpio"))), GIC{}},
 		{"below a disabled bus", board(parent(1), node("bus", disabled, gic("gic@0", 1, v3))), GIC{}},
 		{"disabled beside another", board(parent(1), gic("gic@0", 1, v3, disabled), gic("gic@1", 2, v2)),
 			GIC{Version: 2, Compatible: []string{"arm,gic-400"}, Path: "/gic@1", Regs: 2}},

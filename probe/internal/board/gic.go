@@ -79,8 +79,8 @@ func (b *Board) readGIC(t *fdt.Tree) {
 
 // primary follows the interrupts of the root node upwards. Where that leads
 // nowhere, because the root names no controller or a disabled one, it is the
-// first controller of the tree that nothing stands above, a GIC if there is
-// one.
+// first GIC of the tree that no usable controller stands above, or else the
+// first other controller that none at all stands above.
 func primary(t *fdt.Tree) *fdt.Node {
 	if n := top(t, t.Root); n != nil && n.Available() {
 		return n
@@ -90,14 +90,12 @@ func primary(t *fdt.Tree) *fdt.Node {
 		if !n.Has("interrupt-controller") && gicNode(n) == 0 || !n.Available() {
 			continue
 		}
-		// A controller below a disabled one is as good as topmost.
-		if up := top(t, n); up != nil && up != n && up.Available() {
-			continue
-		}
-		if gicNode(n) != 0 {
+		up := top(t, n)
+		topmost := up == nil || up == n
+		switch {
+		case gicNode(n) != 0 && (topmost || !up.Available()):
 			return n
-		}
-		if other == nil {
+		case topmost && other == nil:
 			other = n
 		}
 	}

@@ -51,14 +51,28 @@ func RedactProperty(name string, value []byte) []byte {
 	case privateName(name):
 		return make([]byte, len(value))
 	}
-	return value
+	return redactShapes(value)
+}
+
+// redactShapes crosses out what looks like a UUID or MAC address. It returns
+// value itself when there is none.
+func redactShapes(value []byte) []byte {
+	found := shapes.FindAllIndex(value, -1)
+	if found == nil {
+		return value
+	}
+	out := bytes.Clone(value)
+	for _, m := range found {
+		crossOut(out[m[0]:m[1]])
+	}
+	return out
 }
 
 // privateName reports whether a property of this name, in lower case, holds
 // what belongs to one machine alone.
 func privateName(name string) bool {
 	for _, part := range []string{
-		"serial-number", "serial_number", "serialno", "serial#",
+		"serial-number", "serial_number", "serialno", "serial#", "serial64", "machine-id",
 		"mac-address", "mac_address", "macaddr", "ethaddr", "bd-address", "bdaddr",
 		"uuid", "password", "passphrase", "secret",
 	} {
@@ -67,25 +81,22 @@ func privateName(name string) bool {
 		}
 	}
 	// rng-seed and kaslr-seed are used up at boot, yet a kernel that leaves
-	// them in place would give away its random numbers.
-	return strings.HasSuffix(name, "-seed")
+	// them in place would give away its random numbers. Names on -mac are
+	// those of boot loaders that hand over addresses in /chosen.
+	return strings.HasSuffix(name, "-seed") || strings.HasSuffix(name, "-mac")
 }
 
-// Shapes that identify a machine wherever they stand. BOOTIF of network boot
-// loaders has a MAC address with dashes and the hardware type in front.
-const (
-	macShape  = `[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5,}`
-	uuidShape = `[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}`
-)
+// shapes finds what identifies a machine wherever it stands: UUIDs and MAC
+// addresses. BOOTIF of network boot loaders has one with dashes and the
+// hardware type in front.
+var shapes = regexp.MustCompile(
+	`[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}` +
+		`|[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5,}`)
 
 // redactArguments crosses out the values of private arguments with x, so that
 // the command line stays one: key=value as well as root=UUID=value.
 func redactArguments(line []byte) []byte {
-	out := bytes.Clone(line)
-	shapes := regexp.MustCompile(uuidShape + `|` + macShape)
-	for _, m := range shapes.FindAllIndex(out, -1) {
-		crossOut(out[m[0]:m[1]])
-	}
+	out := bytes.Clone(redactShapes(line))
 	for from := 0; from < len(out); {
 		to := from + argumentEnd(out[from:])
 		redactArgument(out[from:to])
