@@ -97,5 +97,5 @@ func (o *compareOptions) hostToCompare(ctx context.Context, s *streams, args []s
 	case len(hosts) != 1:
 		return nil, fmt.Errorf("%s: holds %d hosts, expected one", args[0], len(hosts))
 	}
-	return hosts[0].host, nil
+	return hosts[0], nil
 }

@@ -26,7 +26,7 @@ machine and by any release. A file may hold several, one JSON object after the
 other; "-" is standard input. A file that cannot be used is named on standard
 error and the exit code is 2, but the others are judged.
 
-With --format json and more than one host, each report is one line.`,
+With --format json and more than one host or file, each report is one line.`,
 		Example: `  xencheck evaluate host.json
   xencheck evaluate --xen 4.21 --format json hosts/*.json
   ssh server xencheck collect | xencheck evaluate -`,
@@ -47,33 +47,14 @@ With --format json and more than one host, each report is one line.`,
 	return c
 }
 
-// given is a host with the file it came from.
-type given struct {
-	file string
-	host *facts.Host
-}
-
-// hosts reads the facts of all files. A file that cannot be used is reported
-// and left out whole; bad tells that there was one.
-func (s *streams) hosts(files []string) (hosts []given, bad bool) {
-	for _, file := range files {
-		read, err := s.hostsOf(file)
-		if err != nil {
-			s.line(err.Error())
-			bad = true
-			continue
-		}
-		hosts = append(hosts, read...)
-	}
-	return hosts, bad
-}
-
-func (s *streams) hostsOf(file string) ([]given, error) {
+// hostsOf reads the facts of every host in a file. A file that cannot be used
+// is left out whole.
+func (s *streams) hostsOf(file string) ([]*facts.Host, error) {
 	objects, err := s.objects(file)
 	if err != nil {
 		return nil, err
 	}
-	var hosts []given
+	var hosts []*facts.Host
 	for i, o := range objects {
 		h, err := report.DecodeHost(o)
 		if err != nil {
@@ -82,7 +63,7 @@ func (s *streams) hostsOf(file string) ([]given, error) {
 			}
 			return nil, named(file, err)
 		}
-		hosts = append(hosts, given{file, h})
+		hosts = append(hosts, h)
 	}
 	return hosts, nil
 }
@@ -98,22 +79,31 @@ func runEvaluate(s *streams, o *evaluateOptions, files []string) error {
 			return err
 		}
 	}
-	hosts, bad := s.hosts(files)
 	code := report.ExitOK
-	if bad {
-		code = report.ExitUsage
+	fails := func(err error) {
+		s.line(err.Error())
+		code = code.Worse(report.ExitUsage)
 	}
+	written := 0
 	err := s.deliver(o.display.output, func(w io.Writer) error {
-		for i, g := range hosts {
-			r, err := j.report(g.host, o.xen)
+		for _, file := range files {
+			hosts, err := s.hostsOf(file)
 			if err != nil {
-				s.line(named(g.file, err).Error())
-				code = code.Worse(report.ExitUsage)
+				fails(err)
 				continue
 			}
-			code = code.Worse(r.ExitCode)
-			if err := o.write(w, s, r, g.file, i, len(hosts)); err != nil {
-				return err
+			for _, h := range hosts {
+				r, err := j.report(h, o.xen)
+				if err != nil {
+					fails(named(file, err))
+					continue
+				}
+				code = code.Worse(r.ExitCode)
+				alone := len(files) == 1 && len(hosts) == 1
+				if err := o.write(w, s, r, file, alone, written == 0); err != nil {
+					return err
+				}
+				written++
 			}
 		}
 		return nil
@@ -124,21 +114,20 @@ func runEvaluate(s *streams, o *evaluateOptions, files []string) error {
 	return result(code)
 }
 
-// write writes the report of one of n hosts.
-func (o *evaluateOptions) write(w io.Writer, s *streams, r *report.Report, file string, i, n int) error {
+// write writes the report of one host. Unless it is alone, JSON takes one line
+// and text a heading.
+func (o *evaluateOptions) write(w io.Writer, s *streams, r *report.Report, file string, alone, first bool) error {
 	switch {
-	case o.display.format == "json" && n == 1:
+	case o.display.format == "json" && alone:
 		return report.Write(w, r)
 	case o.display.format == "json":
 		return report.WriteLine(w, r)
-	}
-	if n > 1 {
-		if i > 0 {
-			if _, err := fmt.Fprintln(w); err != nil {
-				return err
-			}
+	case !alone:
+		gap := "\n"
+		if first {
+			gap = ""
 		}
-		if _, err := fmt.Fprintf(w, "== %s\n", report.Clean(file)); err != nil {
+		if _, err := fmt.Fprintf(w, "%s== %s\n", gap, report.Clean(file)); err != nil {
 			return err
 		}
 	}

@@ -28,8 +28,7 @@ name.`,
   xencheck explain host-memory`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
 	}
-	o.registerText(c)
-	_ = c.Flags().MarkHidden("verbose")
+	o.registerLook(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := o.check(c); err != nil {
 			return err

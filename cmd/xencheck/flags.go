@@ -117,11 +117,16 @@ func (o *displayOptions) register(c *cobra.Command) {
 	o.registerText(c)
 }
 
-// registerText leaves --format out, for commands that write text only.
+// registerText is register for commands that write text only.
 func (o *displayOptions) registerText(c *cobra.Command) {
-	f := c.Flags()
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "show every row")
+	c.Flags().BoolVarP(&o.verbose, "verbose", "v", false, "show every row")
+	o.registerLook(c)
+}
+
+// registerLook is register for commands that always show everything.
+func (o *displayOptions) registerLook(c *cobra.Command) {
 	choose(c, &o.color, "color", "auto", "WHEN", "colour the text", "auto", "always", "never")
+	f := c.Flags()
 	f.IntVar(&o.width, "width", 0, "`COLUMNS` of the text, at least 40 (default: the terminal's, else 80)")
 	f.StringVarP(&o.output, "output", "o", "", "write to `FILE` instead of standard output")
 }

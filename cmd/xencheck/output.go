@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -13,17 +13,18 @@ import (
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
 )
 
-// deliver writes what a command has to say to standard output, or to a file.
-// Nothing is written when making it failed.
+// deliver writes what a command has to say to a file, or to standard output. A
+// reader that goes away early, as head does, is no error.
 func (s *streams) deliver(file string, write func(io.Writer) error) error {
 	if file != "" && file != "-" {
 		return badInput(replaceFile(file, write))
 	}
-	var b bytes.Buffer
-	if err := write(&b); err != nil {
-		return &failure{report.ExitInternal, err}
+	b := bufio.NewWriterSize(s.out, 64<<10)
+	err := write(b)
+	if err == nil {
+		err = b.Flush()
 	}
-	if _, err := s.out.Write(b.Bytes()); err != nil && !closedPipe(err) {
+	if err != nil && !closedPipe(err) {
 		return &failure{report.ExitInternal, fmt.Errorf("cannot write: %w", plainPath(err))}
 	}
 	return nil

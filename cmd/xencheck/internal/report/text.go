@@ -278,9 +278,14 @@ func (r *Report) use(a rules.Answer) string {
 	}
 	if lessThanGood(blame) || blame == rules.GradeUnknown {
 		for _, i := range a.Because {
-			if f := r.Findings[i]; f.Outcome != rules.NotApplicable && gradeOf(f) == blame {
-				return s + ": see " + quoted(f.Title)
+			f := r.Findings[i]
+			if f.Outcome == rules.NotApplicable || gradeOf(f) != blame {
+				continue
 			}
+			if len(f.Lacks) > 0 {
+				return "needs " + strings.Join(f.Lacks, " and ") + ", which this host has not"
+			}
+			return s + ": see " + quoted(f.Title)
 		}
 	}
 	if a.Note != "" {

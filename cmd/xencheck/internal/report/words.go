@@ -82,6 +82,9 @@ func OutcomeWords(f rules.Finding) string {
 	case rules.NotStated:
 		return "this release says nothing of it"
 	case rules.Outside:
+		if len(f.Lacks) > 0 {
+			return "needs " + strings.Join(f.Lacks, " and ")
+		}
 		return "outside the support statement"
 	case rules.Unknown:
 		return "could not be determined"
