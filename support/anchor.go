@@ -47,7 +47,11 @@ var typography = strings.NewReplacer("---", "", "--", "", "...", "")
 // letters become lower case and everything before the first letter goes.
 func autoIdentifier(title string) string {
 	var b strings.Builder
-	for _, w := range strings.Fields(typography.Replace(title)) {
+	if strings.Contains(title, "--") || strings.Contains(title, "...") {
+		title = typography.Replace(title)
+	}
+	b.Grow(len(title))
+	for w := range strings.FieldsSeq(title) {
 		word := strings.Map(func(r rune) rune {
 			if unicode.IsLetter(r) || unicode.IsNumber(r) || r == '_' || r == '-' || r == '.' {
 				return unicode.ToLower(r)
@@ -87,10 +91,34 @@ func rowKey(anchor, qualifier string) string {
 	return anchor + "--" + q
 }
 
-// straight folds typographic quotation marks, which renderers make of plain
-// ones.
-var straight = strings.NewReplacer("‘", "'", "’", "'", "‚", "'", "‛", "'", "“", `"`, "”", `"`, "„", `"`, "‟", `"`)
+// Typographic characters that renderers make of plain ones.
+var (
+	quotationMarks = strings.NewReplacer("‘", "'", "’", "'", "‚", "'", "‛", "'", "“", `"`, "”", `"`, "„", `"`, "‟", `"`)
+	smartMarks     = strings.NewReplacer("‘", "'", "’", "'", "“", `"`, "”", `"`, "–", "--", "—", "---", "…", "...")
+)
+
+// straight undoes typographic quotation marks.
+func straight(s string) string {
+	if isASCII(s) {
+		return s
+	}
+	return quotationMarks.Replace(s)
+}
 
 // unsmart undoes what a renderer's typography does to a title, so that titles
 // read alike in every spelling.
-var unsmart = strings.NewReplacer("‘", "'", "’", "'", "“", `"`, "”", `"`, "–", "--", "—", "---", "…", "...")
+func unsmart(s string) string {
+	if isASCII(s) {
+		return s
+	}
+	return smartMarks.Replace(s)
+}
+
+func isASCII(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}

@@ -14,6 +14,9 @@ const (
 	definitions    = "Format and definitions" // holds look-alikes of rows
 )
 
+// typicalRows is about what a statement of today has, to save growing slices.
+const typicalRows = 224
+
 // document is a statement being put together.
 type document struct {
 	statement *Statement
@@ -22,6 +25,7 @@ type document struct {
 
 	ids     *anchors
 	keys    map[string]int // how often a key was wanted
+	first   map[string]int // index of the first row with a heading and qualifier
 	section int            // index of the current section; -1 outside
 	parent  string         // title of the current level-2 heading
 	prose   [][]string     // lines of text before and after the rows of each section
@@ -48,8 +52,9 @@ const (
 // assemble makes a statement of the blocks of a document.
 func assemble(blocks []block, spelling string) *document {
 	d := &document{
-		statement: &Statement{Sections: []Section{}, Rows: []Row{}, Problems: []Problem{}},
-		spelling:  spelling, ids: newAnchors(), keys: map[string]int{}, section: -1,
+		statement: &Statement{Sections: make([]Section, 0, typicalRows), Rows: make([]Row, 0, typicalRows), Problems: []Problem{}},
+		spelling:  spelling, ids: newAnchors(), keys: map[string]int{}, first: map[string]int{}, section: -1,
+		facts: make([]fact, 0, 2*typicalRows),
 	}
 	top := 1 // level of "Feature Support"
 	for _, b := range blocks {
@@ -344,7 +349,7 @@ func (d *document) row(src rowSource) {
 	if !r.Applies.Understood() {
 		report(Unrecognised, fmt.Sprintf("qualifier %q is outside the vocabulary", r.Applies.Unrecognised))
 	}
-	for _, odd := range []string{src.odd, src.slip(), slip, misspelt(r.Value)} {
+	for _, odd := range []string{src.odd, src.slip(), slip, misspelt(r.Meaning, r.Value)} {
 		if odd != "" {
 			report(Suspicious, odd)
 		}
@@ -376,27 +381,23 @@ func (d *document) uniqueKey(key string) string {
 // repeated reports a qualifier that its heading has had before. Differing
 // values with no mode to tell them apart contradict each other.
 func (d *document) repeated(r Row, report func(Severity, string)) {
-	rows := d.statement.Rows
-	for i := len(rows) - 2; i >= 0 && i >= len(rows)-1-repeatedWindow && rows[i].Heading == r.Heading; i-- {
-		o := rows[i]
-		if fold(o.Qualifier) != fold(r.Qualifier) || o.Keyword != r.Keyword {
-			continue
-		}
-		switch {
-		case o.Meaning.Mode != r.Meaning.Mode:
-			report(Suspicious, fmt.Sprintf("same qualifier as line %d; the mode is in the value", o.Line))
-		case sameValue(o, r):
-			report(Suspicious, fmt.Sprintf("repeats line %d", o.Line))
-		default:
-			report(Unrecognised, fmt.Sprintf("contradicts line %d, which says %q", o.Line, o.Value))
-		}
+	key := rowKey(r.Heading, r.Qualifier)
+	first, ok := d.first[key]
+	if !ok {
+		d.first[key] = len(d.statement.Rows) - 1
 		return
 	}
+	o := d.statement.Rows[first]
+	switch {
+	case o.Keyword != r.Keyword || fold(o.Qualifier) != fold(r.Qualifier):
+	case o.Meaning.Mode != r.Meaning.Mode:
+		report(Suspicious, fmt.Sprintf("same qualifier as line %d; the mode is in the value", o.Line))
+	case sameValue(o, r):
+		report(Suspicious, fmt.Sprintf("repeats line %d", o.Line))
+	default:
+		report(Unrecognised, fmt.Sprintf("contradicts line %d, which says %q", o.Line, o.Value))
+	}
 }
-
-// repeatedWindow bounds how many rows of a heading are compared with a new
-// one. The longest published heading has nine.
-const repeatedWindow = 200
 
 // fitting rejects a limit that counts something else than its heading is
 // about: "Physical Memory: Supported up to 12" forgot its unit.

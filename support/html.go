@@ -146,7 +146,7 @@ func (r *htmlReader) flush() {
 
 // words returns the words of pieces: an inline element does not end a word, a
 // line does.
-func words(pieces []piece, typography *strings.Replacer) []string {
+func words(pieces []piece, typography func(string) string) []string {
 	var b strings.Builder
 	for _, p := range pieces {
 		if p.fresh {
@@ -154,7 +154,7 @@ func words(pieces []piece, typography *strings.Replacer) []string {
 		}
 		b.WriteString(p.text)
 	}
-	return strings.Fields(typography.Replace(b.String()))
+	return strings.Fields(typography(b.String()))
 }
 
 // literal appends the runs of lines of a code block.
@@ -166,7 +166,7 @@ func (r *htmlReader) literal() {
 		for first := i; i < len(r.pieces) && (i == first || !r.pieces[i].fresh); i++ {
 			line.WriteString(r.pieces[i].text)
 		}
-		indent, text := cutIndent(straight.Replace(line.String()))
+		indent, text := cutIndent(straight(line.String()))
 		if text == "" {
 			r.add(run)
 			run = block{kind: literal}
@@ -201,7 +201,7 @@ func (r *htmlReader) paragraph() {
 	}
 	glued := false // the last word goes on in the next piece
 	for _, p := range r.pieces {
-		text := straight.Replace(p.text)
+		text := straight(p.text)
 		for i, w := range strings.Fields(text) {
 			if i == 0 && glued && !p.fresh && !strings.HasPrefix(text, " ") && len(row) > 0 {
 				row[len(row)-1] += w

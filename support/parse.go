@@ -135,7 +135,7 @@ func normalise(text []byte) (clean string, damaged int) {
 			return '\n'
 		case r == '\n' || r == '\t' || r >= ' ' && r < 0x7f:
 			return r
-		case unicode.IsControl(r) || unicode.Is(unicode.Zs, r):
+		case unicode.IsControl(r) || unicode.IsSpace(r):
 			return ' '
 		case r == '\ufeff' || r == '\u200b' || r == '\u2060' || r == '\u00ad':
 			return -1

@@ -108,7 +108,10 @@ func startsLikeKey(text string) bool {
 }
 
 // misspelt names a slip in a value.
-func misspelt(value string) string {
+func misspelt(m Meaning, value string) string {
+	if m.Functional != Experimental {
+		return ""
+	}
 	v := fold(value)
 	for _, wrong := range []string{"expermental", "experimenal"} {
 		if strings.HasPrefix(v, wrong) {

@@ -21,7 +21,7 @@ func textBlocks(lines []string) []block {
 		alone := (i == 0 || blank(lines[i-1])) && (i+1 == len(lines) || blank(lines[i+1]))
 		if number, title, odd := numberedTitle(text, current, alone); number != nil {
 			current = number
-			blocks = append(blocks, block{kind: heading, line: i + 1, level: len(number), title: unsmart.Replace(title), odd: odd})
+			blocks = append(blocks, block{kind: heading, line: i + 1, level: len(number), title: unsmart(title), odd: odd})
 			i++
 			continue
 		}
@@ -32,7 +32,7 @@ func textBlocks(lines []string) []block {
 			if number, _, _ := numberedTitle(text, current, alone); number != nil {
 				break
 			}
-			b.lines = append(b.lines, srcLine{line: i + 1, indent: indent, text: straight.Replace(text)})
+			b.lines = append(b.lines, srcLine{line: i + 1, indent: indent, text: straight(text)})
 		}
 		blocks = append(blocks, b)
 	}

@@ -53,7 +53,11 @@ const onlyDeprivileged = "security supported only when run de-privileged"
 // fold brings a value or qualifier into the form it is compared in: lower
 // case, single blanks, plain quotation marks.
 func fold(s string) string {
-	return strings.ToLower(strings.Join(strings.Fields(straight.Replace(s)), " "))
+	s = straight(s)
+	if strings.Contains(s, "  ") || strings.Contains(s, "\t") {
+		s = strings.Join(strings.Fields(s), " ")
+	}
+	return strings.ToLower(strings.TrimSpace(s))
 }
 
 // parseMeaning reads the value of a row. A value is understood as a whole or
