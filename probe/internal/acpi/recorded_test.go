@@ -3,8 +3,10 @@ package acpi
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -117,7 +119,8 @@ func TestRecordedMachines(t *testing.T) {
 			}
 		}
 	}
-	for key, n := range tallies {
+	for _, key := range slices.Sorted(maps.Keys(tallies)) {
+		n := tallies[key]
 		t.Logf("%-26s right %3d  wrong %3d  unknown %3d", key, n.right, n.wrong, n.unknown)
 	}
 }
