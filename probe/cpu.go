@@ -13,7 +13,10 @@ import (
 	"github.com/xencheck/xencheck/probe/internal/procfs"
 )
 
-const sysCPU = "/sys/devices/system/cpu"
+const (
+	sysCPU      = "/sys/devices/system/cpu"
+	nodesOnline = "/sys/devices/system/node/online"
+)
 
 // readProcessors reads /proc/cpuinfo, and settles which family of processors
 // the other probes deal with.
@@ -132,9 +135,10 @@ func (s *session) readCPU() {
 // describes them.
 func (s *session) readCounts() {
 	c := &s.host.CPU
-	c.Present = s.countList("present")
-	c.Online = s.countList("online")
-	c.Possible = s.countList("possible")
+	c.Present = s.countList(sysCPU + "/present")
+	c.Online = s.countList(sysCPU + "/online")
+	c.Possible = s.countList(sysCPU + "/possible")
+	c.Nodes = s.countList(nodesOnline)
 	if !c.Online.IsKnown() && s.cpuinfo != nil && s.cpuinfo.Processors > 0 {
 		c.Online = facts.Is(s.cpuinfo.Processors, s.cpuinfoLook.source)
 	}
@@ -155,21 +159,21 @@ func (s *session) readCounts() {
 	c.Physical = s.physicalCPUs()
 	if s.underXen {
 		p := s.hidden(sysCPU, "Linux counts this domain's virtual CPUs")
-		c.Present, c.Online, c.Possible = facts.Not[int](p), facts.Not[int](p), facts.Not[int](p)
+		c.Present, c.Online, c.Possible, c.Nodes = facts.Not[int](p), facts.Not[int](p), facts.Not[int](p), facts.Not[int](p)
 	}
 }
 
 func (s *session) countList(name string) facts.Observed[int] {
 	if s.isPaper() {
-		return facts.Not[int](&facts.Problem{Cause: facts.NotRecorded, Source: sysCPU + "/" + name, Detail: "no running system was looked at"})
+		return facts.Not[int](&facts.Problem{Cause: facts.NotRecorded, Source: name, Detail: "no running system was looked at"})
 	}
-	l := s.file(sysCPU+"/"+name, smallFile)
+	l := s.file(name, smallFile)
 	if !l.known() {
 		return facts.Not[int](l.why())
 	}
 	set, err := cpulist.Parse(l.text())
 	if err == nil && set.Len() == 0 {
-		err = errors.New("no CPU in the list")
+		err = errors.New("the list is empty")
 	}
 	if err != nil {
 		return facts.Not[int](s.damaged(l, err))

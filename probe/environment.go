@@ -2,6 +2,7 @@ package probe
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/xencheck/xencheck/probe/facts"
@@ -20,7 +21,6 @@ const (
 // source is believed: Linux in a Xen domain is shown something else than the
 // host, and a virtual machine is shown something made up.
 func (s *session) readEnvironment() {
-	s.readContainer()
 	s.readDMI()
 	s.readXenDomain()
 	m := &s.host.Machine
@@ -106,8 +106,8 @@ func (s *session) readXenDomain() {
 		m.Kind = facts.Is(facts.Dom0, features.source)
 	case s.tables.has("RMAD"):
 		m.Kind = facts.Is(facts.Dom0, acpiTables+"/RMAD")
-	case s.file("/dev/xen/xenbus_backend", 0).problemIs(facts.NotAFile):
-		// The device that serves xenstore connections exists in dom0 alone.
+	case slices.Contains(s.dir("/dev/xen", maxEntries).names, "xenbus_backend"):
+		// The device that sets up xenstore exists in dom0 alone.
 		m.Kind = facts.Is(facts.Dom0, "/dev/xen/xenbus_backend")
 	case readable:
 		m.Kind = facts.Is(facts.DomU, features.source)
@@ -122,8 +122,6 @@ func (s *session) readXenDomain() {
 		m.Kind = facts.Not[facts.Kind](&p)
 	}
 }
-
-func (l look) problemIs(c facts.Cause) bool { return l.problem != nil && l.problem.Cause == c }
 
 // readDMI reads the SMBIOS strings that identify the kind of machine. Serial
 // numbers and UUIDs stand beside them and are left alone.

@@ -20,7 +20,7 @@ func (s *session) hideHost() {
 	m.Vendor, m.Product, m.Board = facts.Not[string](p), facts.Not[string](p), facts.Not[string](p)
 	c := &h.CPU
 	c.Present, c.Online, c.Possible, c.Firmware = facts.Not[int](p), facts.Not[int](p), facts.Not[int](p), facts.Not[int](p)
-	c.Nodes = facts.Not[int](p)
+	c.Nodes, c.Cores = facts.Not[int](p), facts.Not[int](p)
 	c.Physical = facts.Not[facts.Range](p)
 	if x := c.X86; x != nil {
 		x.Models = facts.Not[[]facts.X86Model](p)

@@ -9,8 +9,8 @@ import (
 // readLibraries asks ghw about the running machine. Its numbers stand beside
 // those of the sources themselves and never replace them.
 func (s *session) readLibraries() {
-	if !s.whole {
-		return
+	if !s.whole || s.underXen {
+		return // in a Xen domain it would count virtual CPUs
 	}
 	l := s.file(ghwInterface, smallFile)
 	if !l.known() {
@@ -24,11 +24,8 @@ func (s *session) readLibraries() {
 	if r.Usable > 0 {
 		s.reading(uint64(r.Usable), facts.MemTotal, l.source)
 	}
-	if r.Physical > 0 {
-		s.reading(uint64(r.Physical), facts.Blocks, l.source)
-	}
-	if r.Nodes > 0 {
-		s.host.CPU.Nodes = facts.Is(r.Nodes, l.source)
+	if r.Cores > 0 {
+		s.host.CPU.Cores = facts.Is(r.Cores, l.source)
 	}
 	fill(&s.host.Machine.Board, r.Board, l.source)
 }

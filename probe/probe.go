@@ -159,6 +159,7 @@ func openCaptured(name string) (Root, error) {
 // collect runs the probes. The order is that of dependence: what the machine
 // runs on decides what the other sources are worth.
 func (s *session) collect() {
+	s.readContainer()
 	s.readProcessors()
 	s.readFirmwareTables()
 	s.readEnvironment()

@@ -104,7 +104,8 @@ type CPU struct {
 	Possible Observed[int]   `json:"possible"` // logical CPUs the kernel is prepared for
 	Firmware Observed[int]   `json:"firmware"` // CPUs the firmware describes as enabled (MADT, device tree)
 	Physical Observed[Range] `json:"physical"` // logical CPUs of the host: what a limit is compared with
-	Nodes    Observed[int]   `json:"nodes"`    // NUMA nodes; unread unless the running machine was asked
+	Nodes    Observed[int]   `json:"nodes"`    // NUMA nodes that are online
+	Cores    Observed[int]   `json:"cores"`    // cores that are online, whatever their threads; unread except on the running machine
 	X86      *X86CPU         `json:"x86,omitempty"`
 	Arm      *ArmCPU         `json:"arm,omitempty"`
 }
