@@ -98,7 +98,9 @@ func processor(c facts.CPU) string {
 // CoreName says an Arm core in words: Cortex-A57 r1p2.
 func CoreName(c facts.ArmCore) string {
 	n := c.Name
-	if n == "" {
+	if n == "" && c.Implementer == 0 {
+		n = "an unnamed core"
+	} else if n == "" {
 		n = fmt.Sprintf("core 0x%02x/0x%03x", c.Implementer, c.Part)
 	}
 	if c.RevisionKnown {

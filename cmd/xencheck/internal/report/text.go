@@ -265,8 +265,18 @@ func (r *Report) uses(p *page) {
 // lacks reports whether an answer that nobody asked for is that this host does
 // not have the thing at all.
 func (r *Report) lacks(a rules.Answer) bool {
-	return a.Grade == rules.GradeOutside && len(a.Because) > 0 && !slices.Contains(r.Intents, a.Intent) &&
-		!slices.ContainsFunc(a.Because, func(i int) bool { return r.Findings[i].Outcome != rules.NotApplicable })
+	if a.Grade != rules.GradeOutside || slices.Contains(r.Intents, a.Intent) {
+		return false
+	}
+	none := false
+	for _, i := range a.Because {
+		f := r.Findings[i]
+		none = none || f.Outcome == rules.NotApplicable
+		if f.Outcome != rules.NotApplicable && gradeOf(f) != rules.GradeUnknown {
+			return false
+		}
+	}
+	return none
 }
 
 // use says the answer of one intent, with the finding that makes it so.
