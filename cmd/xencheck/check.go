@@ -57,6 +57,9 @@ func (o *hostOptions) check(c *cobra.Command, s *streams) error {
 	if c.Flags().Changed("cpus") && o.CPUs < 1 {
 		return usage("cpus", strconv.Itoa(o.CPUs), "must be 1 or more")
 	}
+	if c.Flags().Changed("midr") && len(o.MIDR) == 0 {
+		return usage("midr", "", "must be hexadecimal, such as 0x410fd083")
+	}
 	for _, m := range o.MIDR {
 		if _, err := strconv.ParseUint(strings.TrimPrefix(strings.ToLower(strings.TrimSpace(m)), "0x"), 16, 64); err != nil {
 			return usage("midr", m, "must be hexadecimal, such as 0x410fd083")

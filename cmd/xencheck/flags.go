@@ -85,6 +85,9 @@ func (o *judgeOptions) register(c *cobra.Command) {
 // check refuses intents that do not exist.
 func (o *judgeOptions) check(c *cobra.Command) error {
 	known := intentIDs()
+	if c.Flags().Changed("for") && len(o.wanted) == 0 {
+		o.wanted = []string{""}
+	}
 	for i, id := range o.wanted {
 		id = strings.ToLower(strings.TrimSpace(id))
 		if !slices.Contains(known, id) {

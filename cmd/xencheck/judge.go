@@ -79,7 +79,7 @@ func (j *judge) warnings(st *support.Statement) []string {
 				data.Format(time.DateOnly), int(j.at.Sub(data).Hours()/24)))
 		}
 	}
-	if st.Provenance.Origin != embedded && st.Provenance.Commit == "" && st.Header.Release() != "" {
+	if isFile(st.Name) && st.Provenance.Commit == "" && st.Header.Release() != "" {
 		w = append(w, fmt.Sprintf("this text is none of the revisions known here; xencheck statement diff %s %s shows how it differs", st.Header.Release(), st.Name))
 	}
 	n := 0

@@ -53,7 +53,7 @@ func (j *judge) newest(c report.Choice) (*support.Statement, report.Choice, erro
 		if err != nil {
 			return nil, c, badInput(err)
 		}
-		j.latest = st
+		j.latest = located(st)
 	}
 	return j.latest, c, nil
 }

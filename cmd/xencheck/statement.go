@@ -67,7 +67,7 @@ func runStatementList(s *streams, at time.Time) error {
 	return s.deliver("", func(w io.Writer) error {
 		fmt.Fprintf(w, "%-17s %-12s %-11s %5s  %-16s %-12s %s\n", "NAME", "REVISION", "OF", "ROWS", "STANDING", "SUPPORTED", "SECURITY")
 		for _, e := range lib.List() {
-			st, err := lib.Open(e.Name)
+			st, err := s.openStatement(lib, e.Name)
 			if err != nil {
 				return err
 			}

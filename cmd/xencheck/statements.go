@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/xencheck/xencheck/support"
@@ -39,7 +40,7 @@ func (s *streams) openStatement(lib *support.Library, name string) (*support.Sta
 		if err != nil {
 			return nil, badInput(err)
 		}
-		return st, nil
+		return located(st), nil
 	}
 	text, err := s.statementText(name)
 	if err != nil {
@@ -61,15 +62,28 @@ func (s *streams) statementText(name string) ([]byte, error) {
 	return text, nil
 }
 
+// located tells where a statement of overrideDir lies; the library knows only
+// the name of the file.
+func located(st *support.Statement) *support.Statement {
+	if o := &st.Provenance.Origin; *o != embedded && !strings.Contains(*o, "/") {
+		*o = overrideDir + "/" + *o
+	}
+	return st
+}
+
 // named puts the name of a file before an error that does not tell it.
 func named(name string, err error) error {
+	shown := name
+	if name == "-" {
+		shown = stdinName
+	}
+	if rest, ok := strings.CutPrefix(err.Error(), strconv.Quote(name)+" is "); ok {
+		return fmt.Errorf("%s: %s", shown, rest)
+	}
 	if strings.HasPrefix(err.Error(), name+":") {
 		return err
 	}
-	if name == "-" {
-		name = stdinName
-	}
-	return at(name, err)
+	return at(shown, err)
 }
 
 // isFile tells a path from a release: what has a slash or exists is a path,

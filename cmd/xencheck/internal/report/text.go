@@ -293,7 +293,7 @@ func (r *Report) use(a rules.Answer) string {
 				continue
 			}
 			if len(f.Lacks) > 0 {
-				return "needs " + strings.Join(f.Lacks, " and ") + ", which this host has not"
+				return "needs " + strings.Join(f.Lacks, " and ") + ", which this host does not have"
 			}
 			return s + ": see " + quoted(f.Title)
 		}
