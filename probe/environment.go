@@ -46,7 +46,7 @@ func (s *session) readEnvironment() {
 		m.Hypervisor = facts.Missing[string](source)
 	default:
 		p := &facts.Problem{Cause: facts.NotRecorded, Source: "/proc/cpuinfo", Detail: "nothing that was read tells whether this is a machine or a virtual one"}
-		if s.live {
+		if s.whole {
 			p.Cause = facts.NotExposed
 		}
 		m.Kind, m.Hypervisor = facts.Not[facts.Kind](p), facts.Not[string](p)

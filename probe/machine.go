@@ -40,7 +40,7 @@ func (s *session) dmiString(item string) facts.Observed[string] {
 		return facts.Not[string](&facts.Problem{Cause: facts.NotRecorded, Source: dmiID + "/" + item, Detail: "what was given does not hold it"})
 	case l.known() && l.text() != "":
 		return facts.Is(l.text(), l.source)
-	case l.known(), l.absent():
+	case l.known(), l.absent() && !l.partial:
 		return facts.Missing[string](l.source)
 	}
 	return facts.Not[string](l.why())
@@ -96,7 +96,7 @@ func (s *session) readACPI() facts.Observed[bool] {
 	switch t := s.tables; {
 	case t.known() && t.any():
 		return facts.Is(true, t.source)
-	case t.known() && t.complete, t.absent():
+	case t.known() && t.complete, t.absent() && !t.partial:
 		return facts.Is(false, t.source)
 	case t.known():
 		return facts.Not[bool](&facts.Problem{Cause: facts.NotRecorded, Source: t.source, Detail: "no table was recorded"})
@@ -111,7 +111,7 @@ func (s *session) readDeviceTree() facts.Observed[bool] {
 	switch {
 	case s.board != nil:
 		return facts.Is(!s.board.Stub, s.boardSource)
-	case s.boardLook.absent():
+	case s.boardLook.absent() && !s.boardLook.partial:
 		return facts.Is(false, s.boardLook.source)
 	}
 	return facts.Not[bool](s.boardLook.why())

@@ -96,8 +96,8 @@ func (t *treeRoot) open(name string, flags int) (*os.File, error) {
 }
 
 // missing decides what a missing file means: where its directory was captured,
-// it was not there; where the directory was not captured either, nobody
-// looked.
+// it was not there; where the directory was not captured either, or where a
+// link leads to what was not, nobody looked.
 func (t *treeRoot) missing(name string, err error) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -107,6 +107,9 @@ func (t *treeRoot) missing(name string, err error) error {
 		return ErrNotRecorded
 	}
 	if fi, derr := t.root.Lstat(dir); derr != nil || !fi.IsDir() || dir == "." {
+		return ErrNotRecorded
+	}
+	if _, derr := t.root.Lstat(path.Join(dir, path.Base(name))); derr == nil {
 		return ErrNotRecorded
 	}
 	return err

@@ -39,6 +39,7 @@ type look struct {
 	data    []byte
 	names   []string
 	problem *facts.Problem
+	partial bool // of a captured tree, which need not hold all there was
 }
 
 func (l look) known() bool  { return l.state == facts.Known }
@@ -51,6 +52,8 @@ func (l look) why() *facts.Problem {
 	switch {
 	case l.problem != nil:
 		return l.problem
+	case l.absent() && l.partial:
+		return &facts.Problem{Cause: facts.NotRecorded, Source: l.source, Detail: "what was given does not hold it"}
 	case l.absent():
 		return &facts.Problem{Cause: facts.NotExposed, Source: l.source, Detail: "there is no such source on this machine"}
 	}
@@ -190,7 +193,7 @@ func (s *session) classify(l *look, err error) {
 		return
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		l.state = facts.Absent
+		l.state, l.partial = facts.Absent, !s.whole
 		return
 	}
 	l.state = facts.Unknown

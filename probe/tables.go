@@ -49,7 +49,7 @@ func (s *session) readTableList() {
 		t.state, t.problem = facts.Unknown, s.masked()
 	}
 	if t.known() {
-		t.complete = s.live || t.has("FACP") || t.has("APIC")
+		t.complete = s.whole || t.has("FACP") || t.has("APIC")
 	}
 	s.tables = t
 }
