@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 
@@ -96,7 +95,7 @@ func ghwContext(hidden map[string]string) context.Context {
 	for _, modify := range []ghw.Modifier{
 		ghw.WithChroot("/"),
 		ghw.WithDisableTools(),
-		ghw.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))),
+		ghw.WithLogger(slog.New(slog.DiscardHandler)),
 		ghw.WithPathOverrides(hidden),
 	} {
 		ctx = modify(ctx)

@@ -77,7 +77,7 @@ func (s *session) table(signature string) look {
 	l := s.file(name, tableFile)
 	if l.state == facts.Unknown && l.problem.Cause == facts.NoPermission {
 		p := *l.problem
-		p.Detail = "there is a " + signature + " table, but its content may not be read"
+		p.Detail = "the table " + signature + " is there, but its content may not be read"
 		l.problem = &p
 	}
 	if l.absent() { // it went away between listing and reading
