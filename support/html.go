@@ -1,51 +1,38 @@
 package support
 
 import (
-	"bytes"
-	"errors"
-	"fmt"
-	"io"
+	"html"
 	"strings"
-
-	"golang.org/x/net/html"
-	"golang.org/x/net/html/atom"
 )
 
 // htmlBlocks reads what pandoc makes of a statement: a fragment, a standalone
 // page, with or without section numbers and table of contents.
-func htmlBlocks(text []byte) ([]block, error) {
-	r := htmlReader{z: html.NewTokenizer(bytes.NewReader(text)), line: 1, kind: paragraph}
-	r.z.SetMaxBuf(maxSize)
-	for {
-		kind := r.z.Next()
-		raw := string(r.z.Raw())
-		switch kind {
-		case html.ErrorToken:
-			r.flush()
-			if err := r.z.Err(); !errors.Is(err, io.EOF) {
-				return nil, fmt.Errorf("reading HTML: %w", err)
-			}
-			return r.blocks, nil
-		case html.TextToken:
-			r.text(raw)
-		case html.StartTagToken, html.EndTagToken, html.SelfClosingTagToken:
-			r.tag(kind)
+func htmlBlocks(text string) []block {
+	r := htmlReader{tags: tagReader{rest: text, line: 1}}
+	for r.tags.next() {
+		switch t := r.tags.token; t.kind {
+		case textToken:
+			r.text(t)
+		default:
+			r.tag(t)
 		}
-		r.line += strings.Count(raw, "\n")
 	}
+	r.flush()
+	return r.blocks
 }
 
+// htmlReader turns tags and text into blocks.
 type htmlReader struct {
-	z      *html.Tokenizer
-	line   int // of the token being read
+	tags   tagReader
 	blocks []block
 
-	kind    blockKind // of the block being collected
-	start   int       // its line
-	level   int       // its level, of a heading
-	pieces  []piece   // its text
-	skipped atom.Atom // inside this element nothing is text
-	depth   int       // of nested elements of the skipped kind
+	kind   blockKind // of the block being collected
+	start  int       // its line
+	level  int       // its level, of a heading
+	pieces []piece   // its text
+
+	skipped string // inside this element nothing is text
+	depth   int    // of nested elements of the skipped kind
 }
 
 // piece is text within one line of the source. A line can be many pieces when
@@ -57,85 +44,86 @@ type piece struct {
 }
 
 // tag starts and ends blocks. Inline elements change nothing.
-func (r *htmlReader) tag(kind html.TokenType) {
-	nameBytes, more := r.z.TagName()
-	name := atom.Lookup(nameBytes)
-	start := kind == html.StartTagToken
-	if r.skipped != 0 {
-		switch {
-		case name == r.skipped && start:
-			r.depth++
-		case name == r.skipped:
-			r.depth--
+func (r *htmlReader) tag(t token) {
+	start := t.kind == startToken
+	if r.skipped != "" {
+		if t.name == r.skipped {
+			if start {
+				r.depth++
+			} else {
+				r.depth--
+			}
 		}
 		if r.depth == 0 {
-			r.skipped = 0
+			r.skipped = ""
 		}
 		return
 	}
-	class := ""
-	for more {
-		var k, v []byte
-		if k, v, more = r.z.TagAttr(); string(k) == "class" || string(k) == "id" {
-			class += " " + string(v)
-		}
-	}
-	switch name {
-	case atom.Head, atom.Script, atom.Style, atom.Nav, atom.Title:
-		r.skip(name, start)
-	case atom.Span, atom.Div:
+	switch t.name {
+	case "head", "script", "style", "nav", "title":
+		r.skip(t)
+	case "span", "div":
 		// Section numbers and the table of contents are the renderer's.
-		if strings.Contains(class, "header-section-number") || strings.Contains(class, "toc-section-number") || strings.Contains(class, "TOC") {
-			r.skip(name, start)
-		} else if name == atom.Div {
+		if t.marked("header-section-number") || t.marked("toc-section-number") || t.marked("TOC") {
+			r.skip(t)
+		} else if t.name == "div" {
 			r.flush()
 		}
-	case atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:
+	case "h1", "h2", "h3", "h4", "h5", "h6":
 		r.flush()
-		if start && strings.Contains(class, "title") && name == atom.H1 && !strings.Contains(class, "title-") {
-			r.skip(name, start) // the title block is no heading of the document
-			return
+		switch {
+		case t.name == "h1" && t.marked("title"):
+			r.skip(t) // the title block is no heading of the document
+		case start:
+			r.kind, r.start, r.level = heading, t.line, int(t.name[1]-'0')
 		}
-		if start {
-			r.begin(heading)
-			r.level = int(name.String()[1] - '0')
-		}
-	case atom.Pre:
+	case "pre":
 		r.flush()
 		if start {
-			r.begin(literal)
+			r.kind, r.start = literal, t.line
 		}
-	case atom.Br:
-		r.pieces = append(r.pieces, piece{line: r.line, fresh: true})
-	case atom.P, atom.Li, atom.Ul, atom.Ol, atom.Dl, atom.Dt, atom.Dd, atom.Blockquote, atom.Table, atom.Tr, atom.Td, atom.Th,
-		atom.Header, atom.Footer, atom.Section, atom.Hr, atom.Body, atom.Html:
+	case "br":
+		r.pieces = append(r.pieces, piece{line: t.line, fresh: true})
+	case "p", "li", "ul", "ol", "dl", "dt", "dd", "blockquote", "table", "tr", "td", "th", "header", "footer", "section", "hr", "body", "html":
 		r.flush()
 	}
 }
 
-func (r *htmlReader) skip(name atom.Atom, start bool) {
-	if start {
-		r.skipped, r.depth = name, 1
+func (r *htmlReader) skip(t token) {
+	if t.kind == startToken {
+		r.skipped, r.depth = t.name, 1
 	}
 }
 
-func (r *htmlReader) begin(kind blockKind) { r.kind, r.start = kind, r.line }
-
-// text adds a text token, line by line, so that each line keeps its number.
-func (r *htmlReader) text(raw string) {
-	if r.skipped != 0 {
+// text adds text, line by line, so that each line keeps its number.
+func (r *htmlReader) text(t token) {
+	if r.skipped != "" {
 		return
 	}
-	for i, part := range strings.Split(raw, "\n") {
-		r.pieces = append(r.pieces, piece{line: r.line + i, text: html.UnescapeString(part), fresh: i > 0})
+	for i, part := range strings.Split(t.text, "\n") {
+		r.pieces = append(r.pieces, piece{line: t.line + i, text: cleanEntities(part), fresh: i > 0})
 	}
+}
+
+// cleanEntities decodes entities. A line end that one spells is a blank, since
+// lines are those of the source.
+func cleanEntities(s string) string {
+	if !strings.Contains(s, "&") {
+		return s
+	}
+	clean, _ := normalise([]byte(html.UnescapeString(s)))
+	return strings.ReplaceAll(clean, "\n", " ")
 }
 
 // flush ends the current block.
 func (r *htmlReader) flush() {
 	switch r.kind {
 	case heading:
-		r.blocks = append(r.blocks, block{kind: heading, line: r.start, level: r.level, title: strings.Join(words(r.pieces, unsmart), " ")})
+		var title []string
+		for _, w := range words(r.pieces) {
+			title = append(title, w.text)
+		}
+		r.blocks = append(r.blocks, block{kind: heading, line: r.start, level: r.level, title: unsmart(strings.Join(title, " "))})
 	case literal:
 		r.literal()
 	case paragraph:
@@ -144,17 +132,42 @@ func (r *htmlReader) flush() {
 	r.kind, r.pieces = paragraph, nil
 }
 
+// word is a word with the line that it begins on.
+type word struct {
+	text string
+	line int
+}
+
 // words returns the words of pieces: an inline element does not end a word, a
 // line does.
-func words(pieces []piece, typography func(string) string) []string {
+func words(pieces []piece) []word {
 	var b strings.Builder
-	for _, p := range pieces {
+	begins := make([]int, len(pieces)) // offset of each piece
+	for i, p := range pieces {
 		if p.fresh {
 			b.WriteByte(' ')
 		}
+		begins[i] = b.Len()
 		b.WriteString(p.text)
 	}
-	return strings.Fields(typography(b.String()))
+	var list []word
+	at, offset := 0, 0
+	for rest := b.String(); ; {
+		text := strings.TrimLeft(rest, " \t")
+		if text == "" {
+			return list
+		}
+		offset += len(rest) - len(text)
+		for at+1 < len(begins) && begins[at+1] <= offset {
+			at++
+		}
+		end := strings.IndexAny(text, " \t")
+		if end < 0 {
+			end = len(text)
+		}
+		list = append(list, word{text: text[:end], line: pieces[at].line})
+		rest, offset = text[end:], offset+end
+	}
 }
 
 // literal appends the runs of lines of a code block.
@@ -190,38 +203,154 @@ func (r *htmlReader) add(b block) {
 // SYSTEM_SUSPEND: Tech Preview") are separated where a keyword begins anew.
 func (r *htmlReader) paragraph() {
 	b := block{kind: paragraph}
-	var opener string
+	var opener string // keyword that the paragraph begins with
 	var row []string
 	line := 0
 	flush := func() {
 		if len(row) > 0 {
-			b.lines = append(b.lines, srcLine{line: line, text: strings.Join(row, " ")})
+			b.lines = append(b.lines, srcLine{line: line, text: straight(strings.Join(row, " "))})
 		}
 		row = nil
 	}
-	glued := false // the last word goes on in the next piece
-	for _, p := range r.pieces {
-		text := straight(p.text)
-		for i, w := range strings.Fields(text) {
-			if i == 0 && glued && !p.fresh && !strings.HasPrefix(text, " ") && len(row) > 0 {
-				row[len(row)-1] += w
-				continue
-			}
-			if opener == "" {
-				opener = w
-			}
-			keyword := w == "Status:" || w == "Status," || w == "Supported,"
-			if len(row) == 0 || keyword && (opener == w || opener == "Status:" && w == "Status," || opener == "Status," && w == "Status:") {
-				flush()
-				line = p.line
-			}
-			row = append(row, w)
+	for i, w := range words(r.pieces) {
+		keyword := ""
+		switch w.text {
+		case "Status:", "Status,", "Supported,":
+			keyword = w.text[:len(w.text)-1]
 		}
-		glued = text != "" && !strings.HasSuffix(text, " ")
+		if i == 0 {
+			opener = keyword
+		}
+		if i == 0 || keyword != "" && keyword == opener {
+			flush()
+			line = w.line
+		}
+		row = append(row, w.text)
 	}
 	flush()
-	if len(b.lines) > 1 || strings.HasPrefix(opener, "Status") {
+	if opener != "" {
 		b.odd = "status is a paragraph, not a code block"
 	}
 	r.add(b)
+}
+
+// tagReader splits HTML into tags and text. It knows as much of the syntax as
+// a renderer's output needs (HTML, "Tokenization"): quoted attributes, comments
+// and elements whose content is not markup. golang.org/x/net/html knows all of
+// it, at the price of building its entity table at every start of the program.
+type tagReader struct {
+	rest     string
+	line     int // of the beginning of rest
+	token    token
+	unclosed bool // a comment in rest is never closed, and so hides nothing
+}
+
+type token struct {
+	kind tokenKind
+	line int
+	name string // of the element, in lower case
+	text string // of text as written; of a tag everything after the name
+}
+
+type tokenKind int
+
+const (
+	textToken tokenKind = iota
+	startToken
+	endToken
+)
+
+// marked reports whether a start tag has a class or id.
+func (t token) marked(name string) bool {
+	return t.kind == startToken && strings.Contains(t.text, `"`+name+`"`)
+}
+
+// next reads the next token and reports whether there is one.
+func (r *tagReader) next() bool {
+	for r.rest != "" {
+		if strings.HasPrefix(r.rest, "<!--") && !r.unclosed {
+			if end := strings.Index(r.rest, "-->"); end >= 0 {
+				r.take(end + len("-->"))
+				continue
+			}
+			r.unclosed = true
+		}
+		if end := tagEnd(r.rest); end > 0 {
+			r.tag(end)
+			return true
+		}
+		// Text lasts until something that begins like a tag.
+		end := 1
+		for end < len(r.rest) && !(r.rest[end] == '<' && beginsTag(r.rest[end:])) {
+			end++
+		}
+		r.token = token{kind: textToken, line: r.line}
+		r.token.text = r.take(end)
+		return true
+	}
+	return false
+}
+
+// take removes n bytes from rest, which may be fewer, and counts their lines.
+func (r *tagReader) take(n int) string {
+	n = min(n, len(r.rest))
+	s := r.rest[:n]
+	r.rest = r.rest[n:]
+	r.line += strings.Count(s, "\n")
+	return s
+}
+
+// tag reads the tag that ends before end.
+func (r *tagReader) tag(end int) {
+	t := token{kind: startToken, line: r.line}
+	s := strings.TrimSuffix(r.take(end)[1:], ">")
+	if s[0] == '/' {
+		t.kind, s = endToken, s[1:]
+	}
+	n := 0
+	for n < len(s) && (isLetter(s[n]) || isDigit(s[n])) {
+		n++
+	}
+	t.name, t.text = strings.ToLower(s[:n]), s[n:]
+	r.token = t
+	if t.kind == startToken && (t.name == "script" || t.name == "style") {
+		// What is in there is not markup.
+		for end := "/" + t.name; r.rest != ""; r.take(1) {
+			r.take(max(0, strings.IndexByte(r.rest, '<')))
+			if len(r.rest) > len(end) && strings.EqualFold(r.rest[1:1+len(end)], end) {
+				break
+			}
+		}
+	}
+}
+
+// beginsTag reports whether s, which begins with "<", begins a tag or comment.
+func beginsTag(s string) bool {
+	return len(s) > 1 && (isLetter(s[1]) || s[1] == '!' || s[1] == '/' && len(s) > 2 && isLetter(s[2]))
+}
+
+// maxTag bounds a tag, in bytes: a "<" that nothing closes is text.
+const maxTag = 4096
+
+// tagEnd returns the length of the tag that s begins with, 0 when it does not.
+func tagEnd(s string) int {
+	if s[0] != '<' || !beginsTag(s) {
+		return 0
+	}
+	quote := byte(0)
+	for i := 1; i < len(s) && i < maxTag; i++ {
+		switch c := s[i]; {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '\'':
+			quote = c
+		case c == '>':
+			return i + 1
+		case c == '<':
+			return 0
+		}
+	}
+	return 0
 }

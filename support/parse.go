@@ -59,10 +59,7 @@ func parse(name string, text []byte) (*document, error) {
 	case spellingText:
 		blocks = textBlocks(lines)
 	case spellingHTML:
-		var err error
-		if blocks, err = htmlBlocks([]byte(clean)); err != nil {
-			return nil, fmt.Errorf("%q is %w: %w", name, ErrNotStatement, err)
-		}
+		blocks = htmlBlocks(clean)
 	}
 	d := assemble(blocks, spelling)
 	d.statement.Name, d.statement.Provenance = name, p

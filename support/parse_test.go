@@ -410,19 +410,23 @@ func TestTainted(t *testing.T) {
 // quadratic step somewhere these take minutes.
 func TestHostileTexts(t *testing.T) {
 	for name, text := range map[string]string{
-		"headings":        strings.Repeat("# a\n", 1<<18),
-		"fences":          strings.Repeat("```\n~~~~\n", 1<<16) + "# Feature Support\n",
-		"comments":        strings.Repeat("<!-- ", 1<<18),
-		"rows":            "# Feature Support\n## A\n" + strings.Repeat("    Status: Supported\n", 1<<16),
+		"headings":        strings.Repeat("# a\n", 1<<15),
+		"fences":          strings.Repeat("```\n~~~~\n", 1<<15) + "# Feature Support\n",
+		"comments":        strings.Repeat("<!-- ", 1<<15),
+		"rows":            "# Feature Support\n## A\n" + strings.Repeat("    Status: Supported\n", 1<<15),
 		"distinct rows":   "# Feature Support\n## A\n" + strings.Repeat("    Status, x: y\n    Status, z: y\n", 1<<15),
-		"folded":          "# Feature Support\n## A\n    Status: a\n" + strings.Repeat("      b\n", 1<<18),
-		"one line":        "# Feature Support\n## A\n    Status, " + strings.Repeat("x, ", 1<<18) + ": Supported\n",
-		"prose":           "# Feature Support\n## A\n" + strings.Repeat("Status: a\nb\n", 1<<16),
-		"underscores":     "# Feature Support\n## " + strings.Repeat("_a ", 1<<16) + "\n    Status: Supported\n",
-		"brackets":        "# Feature Support\n## " + strings.Repeat("[", 1<<18) + "\n    Status: Supported\n",
-		"tags":            "<h1>Feature Support</h1><h2>A</h2><p>" + strings.Repeat("<b>Status: x</b>", 1<<16),
-		"unclosed tags":   "<h1>Feature Support</h1>" + strings.Repeat("<p>x<", 1<<18),
-		"numbered titles": "1 Release Support\n2 Feature Support\n" + strings.Repeat("2.1 A\n", 1<<18),
+		"folded":          "# Feature Support\n## A\n    Status: a\n" + strings.Repeat("      b\n", 1<<15),
+		"one line":        "# Feature Support\n## A\n    Status, " + strings.Repeat("x, ", 1<<15) + ": Supported\n",
+		"prose":           "# Feature Support\n## A\n" + strings.Repeat("Status: a\nb\n", 1<<15),
+		"underscores":     "# Feature Support\n## " + strings.Repeat("_a ", 1<<15) + "\n    Status: Supported\n",
+		"brackets":        "# Feature Support\n## " + strings.Repeat("[", 1<<15) + "\n    Status: Supported\n",
+		"tags":            "<h1>Feature Support</h1><h2>A</h2><p>" + strings.Repeat("<b>Status: x</b>", 1<<15),
+		"unclosed tags":   "<h1>Feature Support</h1>" + strings.Repeat("<p>x<", 1<<15),
+		"scripts":         "<h1>Feature Support</h1>" + strings.Repeat("<script><</script>", 1<<15),
+		"open scripts":    "<h1>Feature Support</h1>" + strings.Repeat("<script>", 1<<15),
+		"open comments":   "<h1>Feature Support</h1>" + strings.Repeat("<!--", 1<<15),
+		"open quotes":     "<h1>Feature Support</h1>" + strings.Repeat("<a \"<b '", 1<<15),
+		"numbered titles": "1 Release Support\n2 Feature Support\n" + strings.Repeat("2.1 A\n", 1<<15),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := Parse(name, []byte(text))
