@@ -20,6 +20,7 @@ import (
 	"syscall"
 
 	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/probe/internal/procfs"
 )
 
 // An archive is a gzipped tar of
@@ -317,6 +318,13 @@ func replay(b []byte, read func(member string) ([]byte, error)) (Root, error) {
 	return root, nil
 }
 
+// word returns a text of a manifest as it may be shown: of one line and of
+// bounded length.
+func word(s string) string {
+	const most = 300
+	return procfs.Value([]byte(s[:min(len(s), most)]))
+}
+
 func (r *replayRoot) add(e manifestEntry, read func(string) ([]byte, error)) {
 	key := e.Name + " " + e.Kind
 	switch {
@@ -326,7 +334,7 @@ func (r *replayRoot) add(e manifestEntry, read func(string) ([]byte, error)) {
 		if e.Problem == nil {
 			e.Problem = &facts.Problem{Cause: facts.Malformed, Detail: "the manifest says that it could not be read, but not why"}
 		}
-		r.problems[key] = e.Problem
+		r.problems[key] = &facts.Problem{Cause: facts.Cause(word(string(e.Problem.Cause))), Detail: word(e.Problem.Detail), Remedy: word(e.Problem.Remedy)}
 	case e.Kind == "dir":
 		r.dirs[e.Name] = e.Names
 	case e.Kind == "link":

@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/probe/internal/cpuinfo"
+	"github.com/xencheck/xencheck/probe/internal/cpulist"
 )
 
 // raw writes the archive of a machine as if it were the running one.
@@ -330,6 +332,34 @@ func FuzzArchive(f *testing.F) {
 			if s.State == facts.Known && !readable[s.Name] && !strings.Contains(s.Name, "*") {
 				t.Errorf("%s is known, which the manifest does not hold", s.Name)
 			}
+		}
+	})
+}
+
+// FuzzRedactCPUInfo holds that taking the serial number away leaves everything
+// else that is read.
+func FuzzRedactCPUInfo(f *testing.F) {
+	f.Add([]byte(cortexA15()["/proc/cpuinfo"]))
+	f.Add([]byte("Serial: 1\nserial number : 2\nprocessor 0: version = 00, identification = 1234AB, machine = 2964\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		out := redact("/proc/cpuinfo", b)
+		for line := range bytes.Lines(out) {
+			key, value, found := bytes.Cut(line, []byte(":"))
+			if found && strings.EqualFold(strings.TrimSpace(string(key)), "serial") && len(bytes.TrimSpace(value)) > 0 {
+				t.Errorf("a serial number is left: %q", line)
+			}
+		}
+		before, err1 := cpuinfo.Parse(bytes.NewReader(b))
+		after, err2 := cpuinfo.Parse(bytes.NewReader(out))
+		if (err1 == nil) != (err2 == nil) {
+			t.Fatalf("before: %v, after: %v", err1, err2)
+		}
+		if before == nil || after == nil {
+			return
+		}
+		before.Problems, after.Problems, before.More, after.More = nil, nil, 0, 0
+		if diff := cmp.Diff(before, after, cmp.Comparer(func(a, b cpulist.Set) bool { return a.String() == b.String() })); diff != "" {
+			t.Errorf("the facts changed:\n%s", diff)
 		}
 	})
 }

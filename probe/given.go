@@ -13,6 +13,7 @@ import (
 	"github.com/xencheck/xencheck/probe/facts"
 	"github.com/xencheck/xencheck/probe/internal/acpi"
 	"github.com/xencheck/xencheck/probe/internal/fdt"
+	"github.com/xencheck/xencheck/probe/internal/procfs"
 )
 
 // openGiven reads the files that the user named and puts each where Linux
@@ -108,7 +109,7 @@ func (s *session) giveACPI(front *memoryRoot, name string) error {
 		slices.Sort(names)
 		for _, n := range names {
 			signature := strings.ToUpper(strings.TrimSuffix(n, path.Ext(n)))
-			if !isSignature(signature) {
+			if !isSignature(signature) || procfs.Value([]byte(n)) != n {
 				continue
 			}
 			b, err := t.ReadFile("/"+n, tableFile)
@@ -139,7 +140,10 @@ func (s *session) giveACPI(front *memoryRoot, name string) error {
 			return fmt.Errorf("%s: not the text of acpidump: %w", name, err)
 		}
 		for _, t := range dump {
-			add(strings.TrimSpace(t.Name), name+" ("+strings.TrimSpace(t.Name)+")", t.Data)
+			if t.Name = strings.TrimSpace(t.Name); !isSignature(t.Name) || procfs.Value([]byte(t.Name)) != t.Name {
+				continue
+			}
+			add(t.Name, name+" ("+t.Name+")", t.Data)
 		}
 		if err != nil {
 			s.note(look{source: name, state: facts.Unknown, problem: &facts.Problem{Cause: facts.Malformed, Source: name, Detail: "partly: " + strings.ReplaceAll(err.Error(), "\n", "; ")}})

@@ -17,7 +17,7 @@ func (s *session) readMachine() {
 	m.Product = s.dmiString("product_name")
 	m.Board = s.dmiString("board_name")
 	if s.board != nil && s.board.Model != "" && !m.Product.IsKnown() {
-		m.Product = facts.Is(s.board.Model, s.boardSource)
+		m.Product = facts.Is(procfs.Value([]byte(s.board.Model)), s.boardSource)
 	}
 	if info := s.smbios; info != nil {
 		fill(&m.Vendor, info.Vendor, s.smbiosSource)

@@ -37,7 +37,7 @@ func (s *session) readOS() {
 
 func textFact(l look, value string) facts.Observed[string] {
 	if l.known() && value != "" {
-		return facts.Is(value, l.source)
+		return facts.Is(procfs.Value([]byte(value)), l.source)
 	}
 	return facts.Not[string](l.why())
 }
@@ -86,7 +86,8 @@ func (s *session) readName() {
 		s.host.Name = s.opts.ID
 	case !s.isPaper():
 		for _, name := range []string{"/proc/sys/kernel/hostname", "/etc/hostname"} {
-			if l := s.file(name, smallFile); l.known() && l.text() != "" {
+			// A kernel that was given no name calls itself (none).
+			if l := s.file(name, smallFile); l.known() && l.text() != "" && l.text() != "(none)" {
 				s.host.Name = l.text()
 				return
 			}

@@ -71,7 +71,7 @@ func (s *session) installedXen(os procfs.OSRelease) facts.Observed[[]facts.XenVe
 		if err != nil {
 			continue // a link without a version, or another file
 		}
-		v.Source = boot + "/" + name
+		v.Source = boot + "/" + procfs.Value([]byte(name))
 		v.Vendor = procfs.XenVendor(v, os)
 		found = append(found, v)
 	}
