@@ -65,19 +65,17 @@ func TestRecordedMachines(t *testing.T) {
 				valid(t, schemas["facts"], facts)
 				kept := output(t, append([]string{"check", "--format", "json"}, judge...)...)
 				valid(t, schemas["report"], kept)
-				valid(t, schemas["comparison"], output(t, append([]string{"compare", "--xen", "4.10,4.18,4.22", "--format", "json"}, judge...)...))
+				valid(t, schemas["comparison"], output(t, append([]string{"compare", "--xen", "4.10,4.22", "--format", "json"}, judge...)...))
 
 				file := filepath.Join(t.TempDir(), "report.json")
 				if err := os.WriteFile(file, []byte(kept), 0o600); err != nil {
 					t.Fatal(err)
 				}
-				for _, width := range []string{"40", "120"} {
-					text := output(t, append([]string{"check", "-v", "--width", width}, judge...)...)
-					if again := output(t, "render", "-v", "--width", width, file); again != text {
-						t.Errorf("width %s: the kept report does not render as the live one", width)
-					}
-					narrow(t, text, width)
+				text := output(t, append([]string{"check", "-v", "--width", "40"}, judge...)...)
+				if again := output(t, "render", "-v", "--width", "40", file); again != text {
+					t.Error("the kept report does not render as the live one")
 				}
+				narrow(t, text, 40)
 				if again := output(t, "evaluate", "--at", "2026-11-21", "--format", "json", file); again != kept {
 					t.Error("judging the facts of the report again gives another report")
 				}
@@ -108,13 +106,12 @@ func valid(t *testing.T, s *jsonschema.Schema, text string) {
 }
 
 // narrow checks that only lines of a single long word exceed the width.
-func narrow(t *testing.T, text, width string) {
+func narrow(t *testing.T, text string, width int) {
 	t.Helper()
-	limit := map[string]int{"40": 40, "120": 120}[width]
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
-		if utf8.RuneCountInString(line) > limit && len(strings.Fields(line)) > 2 {
-			t.Errorf("wider than %s: %q", width, line)
+		if utf8.RuneCountInString(line) > width && len(strings.Fields(line)) > 2 {
+			t.Errorf("wider than %d: %q", width, line)
 		}
 	}
 }

@@ -141,7 +141,7 @@ func memory(m facts.Memory) string {
 	return Bytes(r.Min) + " to " + Bytes(*r.Max) + " of memory"
 }
 
-// iommuNames spells the kinds as their makers do.
+// iommuName spells a kind of IOMMU as its maker does.
 func iommuName(u facts.IOMMUUnit) string {
 	switch u.Kind {
 	case facts.VTd:

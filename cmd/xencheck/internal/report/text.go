@@ -173,7 +173,11 @@ func (r *Report) basis(p *page) {
 	if r.Choice.Why != "" {
 		s += " (" + r.Choice.Why + ")"
 	}
-	p.text(0, s+". "+r.life()+" Security advisories (XSAs) are not checked.")
+	s += ". " + r.life() + " Security advisories (XSAs) are not checked."
+	if t := r.Host.CollectedAt; t != nil && t.Format(time.DateOnly) != r.At.Format(time.DateOnly) {
+		s += " The facts were collected on " + t.Format(time.DateOnly) + "."
+	}
+	p.text(0, s)
 	for _, w := range slices.Concat(st.Warnings, nonEmpty(st.PointRelease), r.Choice.Remarks) {
 		p.item(0, markWarn, "", sentence(w))
 	}
@@ -387,18 +391,18 @@ func (r *Report) optional(p *page, g groups) {
 	}
 	p.blank()
 	p.head(sgrBold, "What using optional features would mean")
-	var groups [][]rules.Finding
+	var alike [][]rules.Finding
 	for _, f := range g.optional {
-		i := slices.IndexFunc(groups, func(fs []rules.Finding) bool {
+		i := slices.IndexFunc(alike, func(fs []rules.Finding) bool {
 			return OutcomeWords(fs[0]) == OutcomeWords(f) && fs[0].Why == f.Why && fs[0].Do == f.Do && slices.Equal(fs[0].Seen, f.Seen)
 		})
 		if i < 0 {
-			groups = append(groups, []rules.Finding{f})
+			alike = append(alike, []rules.Finding{f})
 		} else {
-			groups[i] = append(groups[i], f)
+			alike[i] = append(alike[i], f)
 		}
 	}
-	for _, fs := range groups {
+	for _, fs := range alike {
 		titles := make([]string, 0, len(fs))
 		cited := make([]string, 0, len(fs))
 		for _, f := range fs {
