@@ -214,7 +214,7 @@ func (d *document) data(b block, from int) {
 		k, ok := splitKey(l.text)
 		deeper := indentWidth(l.indent) > base
 		switch {
-		case ok && k.known() && (pending == nil || !deeper || parseMeaning(k.keyword(), k.value).Understood()):
+		case ok && k.known():
 			flush()
 			pending = &rowSource{rowLine: k, line: l.line, indent: l.indent, odd: d.oddity(b, l, i > from && deeper, from > 0)}
 			if k.value != "" {
