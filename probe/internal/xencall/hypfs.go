@@ -124,17 +124,15 @@ func (x *Xen) HypfsRead(ctx context.Context, path string) (HypfsEntry, error) {
 		return HypfsEntry{}, fmt.Errorf("%w: path %q", ErrNoEntry, path)
 	}
 	var e HypfsEntry
-	err := x.do(ctx, call{
-		name: "XEN_HYPFS_OP_read", op: hypercallHypfs,
-		ask: func(m memory) [5]uint64 {
-			n := copy(m.bytes, path) + 1
-			return [5]uint64{hypfsRead, m.address(0), uint64(n), m.address(payload), hypfsEntrySize + hypfsLimit}
-		},
-		answer: func(_ int64, m memory) (err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	err := x.findArgumentOrder(ctx)
+	if err == nil {
+		err = x.doLocked(ctx, hypfsCall(path, hypfsEntrySize+hypfsLimit, x.hypfs, func(_ int64, m memory) (err error) {
 			e, err = decodeHypfs(m.bytes[payload : payload+hypfsEntrySize+hypfsLimit])
 			return err
-		},
-	})
+		}))
+	}
 	switch {
 	case errors.Is(err, syscall.ENOENT):
 		err = ErrNoEntry
@@ -145,6 +143,55 @@ func (x *Xen) HypfsRead(ctx context.Context, path string) (HypfsEntry, error) {
 		return HypfsEntry{}, fmt.Errorf("hypfs %s: %w", path, err)
 	}
 	return e, nil
+}
+
+// argumentOrder is the order in which the kernel hands over the last two of
+// five arguments.
+type argumentOrder int
+
+const (
+	orderUnknown argumentOrder = iota
+	orderGiven
+	orderSwapped
+)
+
+// findArgumentOrder finds out whether this kernel swaps the fourth and the
+// fifth argument of a hypercall, as Linux does on 32-bit Arm
+// (arch/arm/xen/hypercall.S, privcmd_call). A kernel that swaps makes Xen take
+// the size for the buffer's address. The size of the trial is therefore one at
+// which no process has memory: nothing can be overwritten, and Xen answers
+// EFAULT.
+func (x *Xen) findArgumentOrder(ctx context.Context) error {
+	if x.hypfs != orderUnknown {
+		return nil
+	}
+	err := x.doLocked(ctx, hypfsCall("/", hypfsEntrySize, orderGiven, nil))
+	switch {
+	case err == nil, errors.Is(err, syscall.ENOBUFS):
+		x.hypfs = orderGiven
+	case errors.Is(err, syscall.EFAULT):
+		x.hypfs = orderSwapped
+	default:
+		return err
+	}
+	return nil
+}
+
+// hypfsCall is a read of path with room for size bytes: the direntry and the
+// contents.
+func hypfsCall(path string, size uint64, order argumentOrder, answer func(ret int64, m memory) error) call {
+	return call{
+		name: "XEN_HYPFS_OP_read", op: hypercallHypfs,
+		ask: func(m memory) [5]uint64 {
+			n := copy(m.bytes, path) + 1
+			args := [5]uint64{hypfsRead, m.address(0), uint64(n), m.address(payload), size}
+			if order == orderSwapped {
+				args[3], args[4] = args[4], args[3]
+			}
+			return args
+		},
+		answer: answer,
+	}
 }
 
 // decodeHypfs reads struct xen_hypfs_direntry and the contents behind it: type

@@ -89,7 +89,8 @@ type Xen struct {
 	mu     sync.Mutex
 	gate   Gate
 	sysctl Interface // 0 before it was found out
-	stuck  bool      // a call never came back
+	hypfs  argumentOrder
+	stuck  bool // a call never came back
 	closed bool
 }
 
