@@ -257,7 +257,7 @@ type DomainDevices struct {
 	Disks    Setting[[]DomainDisk]    `json:"disks,omitzero"`
 	NICs     Setting[[]DomainNIC]     `json:"nics,omitzero"`
 	PCI      Setting[[]DomainPCI]     `json:"pci,omitzero"`
-	VFBs     Setting[[]DomainVFB]     `json:"vfbs,omitzero"`
+	VFBs     Setting[[]DomainDevice]  `json:"vfbs,omitzero"`
 	VKBs     Setting[[]DomainVKB]     `json:"vkbs,omitzero"`
 	VSnds    Setting[[]DomainDevice]  `json:"vsnds,omitzero"`
 	VDispls  Setting[[]DomainVDispl]  `json:"vdispls,omitzero"`
@@ -324,20 +324,10 @@ type DomainNIC struct {
 // DomainPCI is one passed-through PCI device (xl-pci-configuration(5)).
 type DomainPCI struct {
 	DomainDevice
-	Address      string `json:"address,omitempty"` // DDDD:BB:DD.F in lower case hexadecimal; F is * for all functions
-	Name         string `json:"name,omitempty"`    // name given by pci-assignable-add instead of an address
-	Permissive   bool   `json:"permissive,omitempty"`
-	Seize        bool   `json:"seize,omitempty"`
-	MSITranslate bool   `json:"msitranslate,omitempty"`
-	PowerMgmt    bool   `json:"power_mgmt,omitempty"`
-	RDMPolicy    string `json:"rdm_policy,omitempty"` // strict, relaxed
-}
-
-// DomainVFB is one paravirtual frame buffer.
-type DomainVFB struct {
-	DomainDevice
-	VNC bool `json:"vnc,omitempty"`
-	SDL bool `json:"sdl,omitempty"`
+	Address    string `json:"address,omitempty"` // DDDD:BB:DD.F in lower case hexadecimal; F is * for all functions
+	Name       string `json:"name,omitempty"`    // name given by pci-assignable-add instead of an address
+	Permissive bool   `json:"permissive,omitempty"`
+	RDMPolicy  string `json:"rdm_policy,omitempty"` // strict, relaxed
 }
 
 // DomainVKB is one paravirtual keyboard and pointer.
