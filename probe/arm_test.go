@@ -157,6 +157,11 @@ func TestArmVariants(t *testing.T) {
 				armCore("0x410fd033", "Cortex-A53", "0,3-5", 0x41, 0xd03, 0, 3, 4), {Count: 2},
 			})
 		}},
+		"a device tree that names other cores": {machine{blobFile: string(fake.DTB(boardTree([]string{"arm,cortex-a72", "arm,cortex-a72", "arm,cortex-a72", "arm,cortex-a72", "arm,cortex-a72", "arm,cortex-a72"}, gicNode("arm,gic-400", 4, true))))}, func(t *testing.T, h *facts.Host) {
+			if cores, _ := h.CPU.Arm.Cores.Get(); len(cores) != 2 {
+				t.Errorf("cores: %+v", cores)
+			}
+		}},
 		"sysfs and cpuinfo disagree": {machine{"/proc/cpuinfo": armCPUs([4]int{0x41, 0xd08, 0, 3}, [4]int{0x41, 0xd08, 0, 3})}, func(t *testing.T, h *facts.Host) {
 			isUnknown(t, "cores", h.CPU.Arm.Cores, facts.Conflicting)
 		}},

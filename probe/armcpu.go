@@ -235,8 +235,9 @@ func (s *session) withTheRest(cores []facts.ArmCore) []facts.ArmCore {
 				named.Count -= c.Count
 			}
 		}
-		if named.Count > 0 {
-			named.CPUs = ""
+		// The register is worth more than the name: what is accounted for stays
+		// what it says it is.
+		if named.Count = min(named.Count, missing); named.Count > 0 {
 			cores = append(cores, named)
 			missing -= named.Count
 		}
