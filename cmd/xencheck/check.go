@@ -29,6 +29,8 @@ type hostOptions struct {
 	memory string
 }
 
+// register adds the flags. What a live machine is asked for and what a board on
+// paper is told share one set, because they combine: --dtb with --midr.
 func (o *hostOptions) register(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.Root, "root", "", "look at a captured tree, `DIR`, or an archive of collect --raw, instead of this machine")
@@ -106,6 +108,7 @@ func parseSize(s string) (uint64, error) {
 	return n << shift, nil
 }
 
+// newCheck returns the main command; the root takes its flags and its work.
 func newCheck(s *streams) *cobra.Command {
 	o := &checkOptions{}
 	c := &cobra.Command{
@@ -138,6 +141,7 @@ release: the one that runs, else the one installed, else the newest.`,
 	return c
 }
 
+// runCheck looks, judges and reports: the whole tool in a row.
 func runCheck(ctx context.Context, s *streams, o *checkOptions) error {
 	h, err := probe.Collect(ctx, o.host.Options)
 	if err != nil {

@@ -11,11 +11,13 @@ import (
 	"github.com/xencheck/xencheck/probe/facts"
 )
 
+// collectOptions are the flags of collect.
 type collectOptions struct {
 	host        hostOptions
 	output, raw string
 }
 
+// newCollect returns the half of check that needs the machine.
 func newCollect(s *streams) *cobra.Command {
 	o := &collectOptions{}
 	c := &cobra.Command{
@@ -43,6 +45,8 @@ reproduce the facts (xencheck check --root ARCHIVE).`,
 	return c
 }
 
+// runCollect looks only once, also with --raw: facts and sources that were read
+// at different moments might disagree.
 func runCollect(ctx context.Context, s *streams, o *collectOptions) error {
 	var (
 		h   *facts.Host

@@ -13,6 +13,7 @@ import (
 	"github.com/xencheck/xencheck/probe/facts"
 )
 
+// compareOptions are the flags of compare.
 type compareOptions struct {
 	xen     []string
 	host    hostOptions
@@ -20,6 +21,7 @@ type compareOptions struct {
 	display displayOptions
 }
 
+// newCompare returns the command that judges one host more than once.
 func newCompare(s *streams) *cobra.Command {
 	o := &compareOptions{}
 	c := &cobra.Command{
@@ -57,6 +59,8 @@ the worst release.`,
 	return c
 }
 
+// runCompare stops at the first statement that cannot be used: half a comparison
+// would read like "nothing changes".
 func runCompare(ctx context.Context, s *streams, o *compareOptions, args []string) error {
 	if err := twice(append(args, o.xen...)...); err != nil {
 		return err
@@ -86,6 +90,7 @@ func runCompare(ctx context.Context, s *streams, o *compareOptions, args []strin
 	return result(cmp.ExitCode)
 }
 
+// hostToCompare reads the facts in a file, or looks as check does.
 func (o *compareOptions) hostToCompare(ctx context.Context, s *streams, args []string) (*facts.Host, error) {
 	if len(args) == 0 {
 		return probe.Collect(ctx, o.host.Options)

@@ -10,12 +10,14 @@ import (
 	"github.com/xencheck/xencheck/probe/facts"
 )
 
+// evaluateOptions are the flags of evaluate.
 type evaluateOptions struct {
 	xen     string
 	judge   judgeOptions
 	display displayOptions
 }
 
+// newEvaluate returns the half of check that needs no machine.
 func newEvaluate(s *streams) *cobra.Command {
 	o := &evaluateOptions{}
 	c := &cobra.Command{
@@ -68,6 +70,8 @@ func (s *streams) hostsOf(file string) ([]*facts.Host, error) {
 	return hosts, nil
 }
 
+// runEvaluate keeps one host in memory at a time, so that a fleet may be of any
+// size, and goes on after an input that cannot be used.
 func runEvaluate(s *streams, o *evaluateOptions, files []string) error {
 	if err := twice(append(files, o.xen)...); err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/xencheck/xencheck/support"
 )
 
+// newExplain returns the command that tells about a row without any host.
 func newExplain(s *streams) *cobra.Command {
 	o := &displayOptions{}
 	c := &cobra.Command{
@@ -38,6 +39,7 @@ name.`,
 	return c
 }
 
+// runExplain opens every release: what a row meant before is part of the story.
 func runExplain(s *streams, o *displayOptions, what string) error {
 	all, err := s.everyRelease()
 	if err != nil {
@@ -123,6 +125,7 @@ func collect(all []*support.Statement, test func(support.Row) bool) []report.Top
 	return topics
 }
 
+// ruleOf returns the rule that judges a row; nil when none does.
 func ruleOf(row support.Row) *rules.Rule {
 	for _, r := range rules.List() {
 		if slices.Contains(r.Rows, row.Heading) {

@@ -23,6 +23,8 @@ type choice struct {
 
 func (c choice) String() string { return *c.value }
 func (c choice) Type() string   { return c.kind }
+
+// Set names the allowed values in its error, so that nobody has to look them up.
 func (c choice) Set(v string) error {
 	if !slices.Contains(c.allowed, v) {
 		return fmt.Errorf("must be one of %s", strings.Join(c.allowed, ", "))
@@ -49,6 +51,8 @@ func (d dateFlag) String() string {
 	return d.at.Format(time.DateOnly)
 }
 
+// Set keeps the day alone: support periods are days, and the same day must give
+// the same report.
 func (d dateFlag) Set(v string) error {
 	for _, layout := range []string{time.DateOnly, time.RFC3339} {
 		if t, err := time.Parse(layout, v); err == nil {
@@ -70,6 +74,7 @@ type judgeOptions struct {
 	xenArch string
 }
 
+// register adds the flags.
 func (o *judgeOptions) register(c *cobra.Command) {
 	f := c.Flags()
 	f.StringSliceVar(&o.wanted, "for", nil, "what the host is wanted for, a `LIST` of: "+strings.Join(intentIDs(), ", "))
@@ -98,6 +103,7 @@ func (o *judgeOptions) check(c *cobra.Command) error {
 	return nil
 }
 
+// intentIDs lists what --for accepts.
 func intentIDs() []string {
 	var ids []string
 	for _, i := range rules.Intents() {
@@ -115,6 +121,7 @@ type displayOptions struct {
 	output  string
 }
 
+// register adds the flags.
 func (o *displayOptions) register(c *cobra.Command) {
 	choose(c, &o.format, "format", "text", "FORMAT", "how to write the report", "text", "json")
 	o.registerText(c)
@@ -134,6 +141,7 @@ func (o *displayOptions) registerLook(c *cobra.Command) {
 	f.StringVarP(&o.output, "output", "o", "", "write to `FILE` instead of standard output")
 }
 
+// check refuses a width that was given and makes no sense; 0 means "not given".
 func (o *displayOptions) check(c *cobra.Command) error {
 	if c.Flags().Changed("width") && (o.width < report.MinWidth || o.width > maxWidth) {
 		return &usageError{c, fmt.Errorf("invalid argument %q for \"--width\" flag: must be between %d and %d", c.Flags().Lookup("width").Value, report.MinWidth, maxWidth)}

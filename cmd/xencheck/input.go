@@ -45,6 +45,8 @@ func (s *streams) read(name string, limit int64) ([]byte, error) {
 	return readAll(f, name, limit)
 }
 
+// readAll reads one byte more than allowed, to tell a full input from one that
+// goes on.
 func readAll(r io.Reader, name string, limit int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {

@@ -25,6 +25,7 @@ type judge struct {
 	latest  *support.Statement // the newest release on the judging date, once asked for
 }
 
+// newJudge settles the judging date once for all hosts of a run.
 func newJudge(s *streams, o judgeOptions) *judge {
 	j := &judge{streams: s, lib: s.library(), o: o, opened: map[string]*support.Statement{}}
 	j.at = o.at
@@ -53,6 +54,8 @@ func (j *judge) report(h *facts.Host, release string) (*report.Report, error) {
 	return report.New(toolName(), h, d, choice, v, report.FailOn(j.o.failOn)), nil
 }
 
+// open opens a statement, or returns the one opened before: standard input, for
+// one, cannot be read twice.
 func (j *judge) open(name string) (*support.Statement, error) {
 	if st, ok := j.opened[name]; ok {
 		return st, nil

@@ -47,6 +47,7 @@ func (j *judge) statement(h *facts.Host, asked string) (*support.Statement, repo
 	return st, c, nil
 }
 
+// newest falls back to the newest release on the judging date.
 func (j *judge) newest(c report.Choice) (*support.Statement, report.Choice, error) {
 	if j.latest == nil {
 		st, err := j.lib.Newest(j.at)
@@ -92,10 +93,12 @@ func noXen(h *facts.Host) string {
 	return "no Xen was found here"
 }
 
+// version writes a version as Xen prints it.
 func version(v facts.XenVersion) string {
 	return fmt.Sprintf("%d.%d%s", v.Major, v.Minor, v.Extra)
 }
 
+// branch is what statements are named by.
 func branch(v facts.XenVersion) string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
 
 // compareVersions orders by the numbers; of equal ones a pre-release comes

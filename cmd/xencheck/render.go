@@ -9,6 +9,7 @@ import (
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
 )
 
+// newRender returns the command that needs neither a machine nor a statement.
 func newRender(s *streams) *cobra.Command {
 	o := &displayOptions{}
 	c := &cobra.Command{
@@ -35,6 +36,8 @@ type rendering interface {
 	WriteText(io.Writer, report.Style) error
 }
 
+// runRender reads everything before it writes anything: a damaged file must not
+// leave half an answer on the screen.
 func runRender(s *streams, o *displayOptions, file string) error {
 	objects, err := s.objects(file)
 	if err != nil {
@@ -71,6 +74,7 @@ func runRender(s *streams, o *displayOptions, file string) error {
 	return result(code)
 }
 
+// decode reads a report or a comparison, with the exit code that goes with it.
 func decode(data []byte) (rendering, report.ExitCode, error) {
 	if report.Kind(data) == report.KindComparison {
 		c, err := report.DecodeComparison(data)

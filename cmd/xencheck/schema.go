@@ -8,6 +8,7 @@ import (
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
 )
 
+// newSchema returns the command that documents the JSON.
 func newSchema(s *streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema [report|facts|comparison]",
@@ -26,6 +27,7 @@ collect writes, or of what compare writes. The default is report.`,
 	}
 }
 
+// runSchema writes the schema as it is embedded.
 func runSchema(s *streams, name string) error {
 	return s.deliver("", func(w io.Writer) error {
 		_, err := w.Write(report.JSONSchema(name))

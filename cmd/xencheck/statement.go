@@ -15,6 +15,7 @@ import (
 	"github.com/xencheck/xencheck/support"
 )
 
+// newStatement returns the parent of the commands about statements themselves.
 func newStatement(s *streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "statement",
@@ -47,6 +48,7 @@ the HTML that pandoc makes of it.`,
 	return c
 }
 
+// newStatementList returns the command that shows which names there are.
 func newStatementList(s *streams) *cobra.Command {
 	var at time.Time
 	c := &cobra.Command{
@@ -59,6 +61,8 @@ func newStatementList(s *streams) *cobra.Command {
 	return c
 }
 
+// runStatementList opens every statement: how many rows one has and where its
+// release stands is in the text, not in its name.
 func runStatementList(s *streams, at time.Time) error {
 	if at.IsZero() {
 		at = s.now()
@@ -88,6 +92,7 @@ func runStatementList(s *streams, at time.Time) error {
 	})
 }
 
+// standing says a phase in a word or two.
 func standing(p support.Phase) string {
 	switch p {
 	case support.FullSupport:
@@ -102,12 +107,14 @@ func standing(p support.Phase) string {
 	return "unknown"
 }
 
+// showOptions are the flags of statement show.
 type showOptions struct {
 	format string
 	tsv    bool
 	output string
 }
 
+// newStatementShow returns the command that shows what the parser understood.
 func newStatementShow(s *streams) *cobra.Command {
 	o := &showOptions{}
 	c := &cobra.Command{
@@ -129,6 +136,7 @@ qualifier, value as written, line number.`,
 	return c
 }
 
+// runStatementShow shows all rows, or the one that is named.
 func runStatementShow(s *streams, o *showOptions, args []string) error {
 	st, err := s.openStatement(s.library(), args[0])
 	if err != nil {
@@ -185,6 +193,7 @@ func writeStatement(w io.Writer, st *support.Statement) error {
 	return err
 }
 
+// writeRow writes everything known of one row.
 func writeRow(w io.Writer, st *support.Statement, r support.Row) error {
 	var b bytes.Buffer
 	line := func(label, text string) {
@@ -207,8 +216,10 @@ func writeRow(w io.Writer, st *support.Statement, r support.Row) error {
 	return err
 }
 
+// clean makes text of a statement safe to print: it may be anybody's file.
 func clean(s string) string { return report.Clean(s) }
 
+// newStatementDiff returns the command that compares two texts, without a host.
 func newStatementDiff(s *streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "diff A B",
@@ -220,6 +231,7 @@ func newStatementDiff(s *streams) *cobra.Command {
 	}
 }
 
+// runStatementDiff writes a line for each difference, marked as diff does it.
 func runStatementDiff(s *streams, from, to string) error {
 	if err := twice(from, to); err != nil {
 		return err
@@ -254,6 +266,7 @@ func runStatementDiff(s *streams, from, to string) error {
 	})
 }
 
+// newStatementLint returns the command for those who write statements.
 func newStatementLint(s *streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "lint FILE",
@@ -268,6 +281,7 @@ this one lacks. It ends with exit code 1 when there is any, else it is silent.`,
 	}
 }
 
+// runStatementLint writes FILE:LINE first, which editors jump to.
 func runStatementLint(s *streams, file string) error {
 	lib := s.library()
 	st, err := s.openStatement(lib, file)
@@ -310,11 +324,13 @@ func runStatementLint(s *streams, file string) error {
 	return nil
 }
 
+// distilOptions are the flags of statement distil.
 type distilOptions struct {
 	from   support.Provenance
 	output string
 }
 
+// newStatementDistil returns the command that makes an embedded statement.
 func newStatementDistil(s *streams) *cobra.Command {
 	o := &distilOptions{}
 	c := &cobra.Command{
@@ -342,6 +358,8 @@ in xencheck, and the form to put into /etc/xencheck/statements.`,
 	return c
 }
 
+// runStatementDistil works on the text, not on the model, so that lines stay
+// where they are.
 func runStatementDistil(s *streams, o *distilOptions, file string) error {
 	text, err := s.statementText(file)
 	if err != nil {

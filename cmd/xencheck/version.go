@@ -19,6 +19,7 @@ const release = "0.1.0"
 // toolName is how xencheck names itself in what it writes.
 func toolName() string { return "xencheck " + release }
 
+// newVersion returns the command that bug reports start with.
 func newVersion(s *streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
@@ -28,6 +29,8 @@ func newVersion(s *streams) *cobra.Command {
 	}
 }
 
+// runVersion tells the age of the data too: an old statement is a common reason
+// for a wrong answer.
 func runVersion(s *streams) error {
 	return s.deliver("", func(w io.Writer) error {
 		commit := ""

@@ -79,6 +79,7 @@ func Compare(reports []*Report) *Comparison {
 	return c
 }
 
+// withoutReasons drops indices into findings, which a comparison does not hold.
 func withoutReasons(answers []rules.Answer) []rules.Answer {
 	out := slices.Clone(answers)
 	for i := range out {
@@ -133,6 +134,8 @@ func identity(f rules.Finding, release string) string {
 	return "\x00" + f.Rule + "\x00" + strings.ReplaceAll(f.Title, release, "")
 }
 
+// cellOf reduces a finding to what is compared. Of a row that the hardware does
+// not show, that is what it says.
 func cellOf(f rules.Finding) Cell {
 	c := Cell{Outcome: f.Outcome, Words: OutcomeWords(f), Value: rowValue(f)}
 	switch f.Outcome {
@@ -192,6 +195,7 @@ func (c *Comparison) WriteText(w io.Writer, s Style) error {
 	return err
 }
 
+// releaseName tells revisions of one release apart.
 func releaseName(s Statement) string {
 	switch {
 	case s.Release == "":
@@ -202,6 +206,7 @@ func releaseName(s Statement) string {
 	return s.Release
 }
 
+// phaseWords says where a release stands and until when.
 func phaseWords(ph support.Phase, s Statement) string {
 	switch ph {
 	case support.FullSupport:
@@ -308,6 +313,7 @@ func DecodeComparison(data []byte) (*Comparison, error) {
 	return &c, c.check()
 }
 
+// check is for a comparison what it is for a report.
 func (c *Comparison) check() error {
 	if len(c.Releases) == 0 {
 		return fmt.Errorf("releases: empty")

@@ -78,11 +78,14 @@ func (e LineError) Error() string { return strconv.Itoa(e.Line) + ": " + e.Err.E
 // Unwrap returns the reason.
 func (e LineError) Unwrap() error { return e.Err }
 
+// lineAt returns the line of an offset.
 func lineAt(data []byte, offset int64) int {
 	offset = min(max(offset, 0), int64(len(data)))
 	return 1 + bytes.Count(data[:offset], []byte("\n"))
 }
 
+// syntaxError puts the line before what encoding/json says, which tells offsets
+// only.
 func syntaxError(data []byte, start int64, err error) error {
 	var s *json.SyntaxError
 	switch {
@@ -169,6 +172,7 @@ func Kind(data []byte) string {
 	return o.Kind
 }
 
+// kindOf refuses an object of another kind and says what it is.
 func kindOf(data []byte, want string) (object, error) {
 	var o object
 	if err := unmarshal(data, &o); err != nil {
@@ -185,6 +189,8 @@ func kindOf(data []byte, want string) (object, error) {
 	return o, fmt.Errorf("not a report of xencheck: kind is %q", o.Kind)
 }
 
+// newer refuses a schema that this version does not know: fields may have
+// changed their meaning.
 func newer(got, known int, what string) error {
 	switch {
 	case got > known:
@@ -204,6 +210,7 @@ func day(t time.Time) (time.Time, error) {
 	return t, nil
 }
 
+// checkHost refuses what no collector writes and a rule would trip over.
 func checkHost(h *facts.Host) error {
 	if t := h.CollectedAt; t != nil {
 		u, err := day(*t)
@@ -221,6 +228,8 @@ func checkHost(h *facts.Host) error {
 	return nil
 }
 
+// check refuses words nobody knows, indices that point nowhere, and an exit code
+// that the answers contradict.
 func (r *Report) check() error {
 	if err := checkAnswers(append([]rules.Answer{r.Overall}, r.Answers...), len(r.Findings)); err != nil {
 		return err
@@ -239,10 +248,12 @@ func (r *Report) check() error {
 	return nil
 }
 
+// outcomes lists every outcome.
 func outcomes() []rules.Outcome {
 	return []rules.Outcome{rules.Judged, rules.NotStated, rules.Outside, rules.Unknown, rules.NotApplicable, rules.NotEvaluated, rules.NotVisible}
 }
 
+// checkAnswers refuses grades nobody knows and reasons that are not there.
 func checkAnswers(answers []rules.Answer, findings int) error {
 	grades := []rules.Grade{
 		rules.GradeSupported, rules.GradeExternal, rules.GradeConditional,
@@ -336,6 +347,7 @@ func locate(data []byte, t reflect.Type, err error) (path string, cause error) {
 	return "", err
 }
 
+// kindWords says in JSON's words what a Go type expects.
 func kindWords(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Bool:

@@ -46,6 +46,7 @@ func WriteTopics(w io.Writer, topics []Topic, s Style) error {
 	return err
 }
 
+// write tells about a row.
 func (t Topic) write(p *page) {
 	title := t.Row.Feature
 	if title == "" {
@@ -93,6 +94,7 @@ func (t Topic) releases(p *page) {
 	}
 }
 
+// sameValue reports whether a row says the same in two releases.
 func sameValue(a, b InRelease) bool {
 	if a.Row == nil || b.Row == nil {
 		return a.Row == b.Row

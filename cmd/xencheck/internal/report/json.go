@@ -15,6 +15,7 @@ func Write(w io.Writer, v any) error { return write(w, v, "  ") }
 // (JSON Lines).
 func WriteLine(w io.Writer, v any) error { return write(w, v, "") }
 
+// write encodes all of it before it writes any: a failure leaves no torso.
 func write(w io.Writer, v any, indent string) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -33,6 +33,7 @@ const (
 	markNote
 )
 
+// runes returns the sign of a mark, one column wide in either set.
 func (m mark) runes(ascii bool) string {
 	if ascii {
 		return [...]string{" ", "+", "!", "x", "?", "-"}[m]
@@ -49,6 +50,7 @@ const (
 	sgrCyan   = "36"
 )
 
+// color returns the SGR parameter of a mark.
 func (m mark) color() string {
 	switch m {
 	case markGood:
@@ -69,6 +71,7 @@ type page struct {
 	style Style
 }
 
+// newPage returns an empty page.
 func newPage(s Style) *page {
 	s.Width = max(s.Width, MinWidth)
 	return &page{style: s}
@@ -220,6 +223,8 @@ func Clean(s string) string {
 	return b.String()
 }
 
+// isPlain reports whether s is printable ASCII, as nearly everything is: then
+// there is nothing to clean.
 func isPlain(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {

@@ -51,6 +51,7 @@ func machineLine(h *facts.Host) string {
 	return strings.Join(parts, ", ")
 }
 
+// product joins vendor and product; many products repeat their vendor.
 func product(h *facts.Host) string {
 	vendor, product := h.Machine.Vendor.Value, h.Machine.Product.Value
 	switch {
@@ -65,6 +66,7 @@ func product(h *facts.Host) string {
 // maxNamed bounds how many distinct processors or units the line names.
 const maxNamed = 4
 
+// processor names every distinct CPU once.
 func processor(c facts.CPU) string {
 	var names []string
 	add := func(n string) {
@@ -109,6 +111,7 @@ func CoreName(c facts.ArmCore) string {
 	return n
 }
 
+// cpuCount never says more than the facts do: an interval stays one.
 func cpuCount(c facts.CPU) string {
 	r, ok := c.Physical.Get()
 	if !ok {
@@ -126,6 +129,7 @@ func cpuCount(c facts.CPU) string {
 	return fmt.Sprintf("%d to %d CPUs", r.Min, *r.Max)
 }
 
+// memory is cpuCount for bytes.
 func memory(m facts.Memory) string {
 	r, ok := m.Physical.Get()
 	if !ok {
@@ -163,6 +167,7 @@ func iommuName(u facts.IOMMUUnit) string {
 	return "another IOMMU"
 }
 
+// iommu tells "none" from "not known", which is the difference that matters.
 func iommu(h *facts.Host) string {
 	switch {
 	case h.IOMMU.Units.IsAbsent():
@@ -181,6 +186,7 @@ func iommu(h *facts.Host) string {
 	return strings.Join(names, " + ")
 }
 
+// environment says what stands between the observer and the hardware.
 func environment(m facts.Machine) string {
 	var s string
 	switch kind, _ := m.Kind.Get(); kind {

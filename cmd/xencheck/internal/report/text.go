@@ -65,6 +65,8 @@ func (r *Report) xen() string {
 	return "the Xen of " + r.Statement.Name
 }
 
+// headline is the answer in one sentence. Where the whole release is out, that
+// is the answer, whatever the hardware.
 func (r *Report) headline() string {
 	who := subject(r.Host)
 	s := who + " is "
@@ -92,6 +94,7 @@ func (r *Report) headline() string {
 	return s + "."
 }
 
+// headlineWords continues "This host is …".
 func headlineWords(a rules.Answer) string {
 	f := string(a.Level.Functional)
 	switch a.Level.Functional {
@@ -114,6 +117,7 @@ func headlineWords(a rules.Answer) string {
 	return f + ", but not security supported,"
 }
 
+// article makes a noun of a functional level.
 func article(f string) string {
 	if strings.IndexByte("aeiou", f[0]) >= 0 {
 		return "an " + f + " feature"
@@ -183,6 +187,7 @@ func (r *Report) basis(p *page) {
 	}
 }
 
+// nonEmpty returns a list of s, or none.
 func nonEmpty(s string) []string {
 	if s == "" {
 		return nil
@@ -308,6 +313,7 @@ func (r *Report) use(a rules.Answer) string {
 	return s
 }
 
+// quoted marks words that are not xencheck's own.
 func quoted(s string) string { return "“" + s + "”" }
 
 // groups are the findings as the text shows them.
@@ -319,6 +325,7 @@ type groups struct {
 	notes    []rules.Finding // the release says nothing
 }
 
+// sort puts each finding into the one group where a reader looks for it.
 func (r *Report) sort() groups {
 	deciding := map[int]bool{}
 	for _, a := range append([]rules.Answer{r.Overall}, r.Answers...) {
@@ -371,6 +378,7 @@ func (r *Report) finding(p *page, f rules.Finding) {
 	r.evidence(p, 4, f)
 }
 
+// evidence writes what a finding rests on and what follows from it.
 func (r *Report) evidence(p *page, indent int, f rules.Finding) {
 	p.field(indent, "Seen:", seenWords(f.Seen))
 	if f.Row != nil {
@@ -419,6 +427,7 @@ func (r *Report) optional(p *page, g groups) {
 	}
 }
 
+// seenWords says what was seen, with where, or why it was not.
 func seenWords(seen []rules.Seen) string {
 	parts := make([]string, 0, len(seen))
 	for _, s := range seen {
@@ -468,6 +477,7 @@ type shared struct {
 	titles        []string // of the findings
 }
 
+// String names the facts first: a reader knows what is missing before why.
 func (s shared) String() string {
 	if len(s.missing) == 0 {
 		return sentence(s.cause)
@@ -522,6 +532,7 @@ func addNew(list []string, more ...string) []string {
 	return list
 }
 
+// notes writes what lowers no verdict.
 func (r *Report) notes(p *page, g groups) {
 	if len(r.Notes)+len(g.notes) == 0 {
 		return
@@ -606,6 +617,7 @@ func (r *Report) hint(p *page, g groups) {
 	p.text(0, fmt.Sprintf("xencheck -v shows all %d rows; xencheck explain %s tells more about one.", r.Statement.Rows, key))
 }
 
+// rowValue returns what the row of a finding says.
 func rowValue(f rules.Finding) string {
 	if f.Row == nil {
 		return ""

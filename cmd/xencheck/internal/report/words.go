@@ -37,6 +37,7 @@ func LevelWords(l support.Level) string {
 	return f + ", " + securityWords(l.Security)
 }
 
+// securityWords says the security axis in words.
 func securityWords(s support.Security) string {
 	switch s {
 	case support.SecurityYes:
@@ -242,6 +243,7 @@ func MeaningWords(m support.Meaning) string {
 	return s
 }
 
+// limitWords says a limit with its unit.
 func limitWords(q support.Quantity) string {
 	switch q.Unit {
 	case support.Bytes:
