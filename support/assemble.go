@@ -431,9 +431,12 @@ func (d *document) finish() {
 		sec.Caveat = strings.Join(d.prose[2*i+1], "\n")
 		caveats[sec.Anchor] = sec.Caveats
 	}
-	whole := map[string]bool{}
+	whole, parent := map[string]bool{}, map[string]bool{}
 	for _, r := range s.Rows {
 		whole[r.Heading] = whole[r.Heading] || r.Qualifier == ""
+	}
+	for i, sec := range s.Sections {
+		parent[sec.Anchor] = sec.Level == 2 && i+1 < len(s.Sections) && s.Sections[i+1].Level > 2
 	}
 	for i := range s.Rows {
 		r := &s.Rows[i]
@@ -442,6 +445,10 @@ func (d *document) finish() {
 		// consists of.
 		if r.Applies.Relation == SubFeature && !whole[r.Heading] {
 			r.Applies.Relation = Variant
+		}
+		// A section without features is a feature itself.
+		if r.Applies.Relation == SectionRow && !parent[r.Heading] {
+			r.Applies.Relation = Whole
 		}
 	}
 	d.checkHeader()

@@ -160,6 +160,8 @@ var markdownSeeds = []string{
 	"# Feature Support\n\n## `A` *b* \\_c [d](e) &amp; f #\n\n    Status:\n      Supported, with caveats\n    Supported, x86: bzImage, ELF\n",
 	"# Feature Support\n\n## A\n\n    Status: Supported\n    Status: Experimental\n\n# Format and definitions\n\n    Status: no row\n",
 	"    Status: Supported\n",
+	"\nStatus:\n Status: Expermental\n0",
+	"#\n##\n    Status: 0\n",
 }
 
 var textSeeds = []string{

@@ -26,7 +26,7 @@ func TestLibraryNames(t *testing.T) {
 		{"4.18@69cc968847", "69cc968847", ""},
 		{"4.10-unstable", "345bb9cd63", "7a4ec792d1 of 2020-11-04"},
 		{"4.10.0", "7a4ec792d1", ""},
-		{"4.23", "", ""},
+		{"9.99", "", ""},
 		{"4.18@dead", "", ""},
 		{"", "", ""},
 		{"4", "", ""},
@@ -54,7 +54,7 @@ func TestLibraryNames(t *testing.T) {
 	if s, err := l.Newest(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)); err != nil || s.Name != "4.21" {
 		t.Errorf("newest at the start of 2026: %v, %v", s, err)
 	}
-	if got := l.DataDate().Format(time.DateOnly); got != "2026-07-29" {
+	if got := l.DataDate().Format(time.DateOnly); got < "2026-07-29" {
 		t.Errorf("data date %s", got)
 	}
 }
@@ -164,7 +164,7 @@ func TestPointRelease(t *testing.T) {
 			t.Errorf("line %d: %q", n, line)
 		}
 	}
-	if n != 76 {
-		t.Errorf("%d lines, want a header and 75 releases", n)
+	if n < 76 {
+		t.Errorf("%d lines, want a header and at least 75 releases", n)
 	}
 }

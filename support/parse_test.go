@@ -42,14 +42,12 @@ func TestEmbeddedStatements(t *testing.T) {
 	for _, p := range published {
 		rows[p.release] = p.rows
 	}
-	all := embedded(t)
-	if len(all) != len(rows) {
-		t.Errorf("%d statements are embedded, want %d", len(all), len(rows))
-	}
-	for _, s := range all {
-		if len(s.Rows) != rows[s.Name] {
-			t.Errorf("%s has %d rows, want %d", s.Name, len(s.Rows), rows[s.Name])
+	for _, s := range embedded(t) {
+		// A release that is newer than this table only has to have rows.
+		if want, known := rows[s.Name]; len(s.Rows) != want && known || len(s.Rows) == 0 {
+			t.Errorf("%s has %d rows, want %d", s.Name, len(s.Rows), want)
 		}
+		delete(rows, s.Name)
 		if u := unrecognised(s); len(u) != 0 {
 			t.Errorf("%s: %v", s.Name, u)
 		}
@@ -58,6 +56,9 @@ func TestEmbeddedStatements(t *testing.T) {
 				t.Errorf("%s has prose under %q", s.Name, sec.Title)
 			}
 		}
+	}
+	if len(rows) != 0 {
+		t.Errorf("not embedded: %v", rows)
 	}
 }
 

@@ -65,7 +65,7 @@ func tableOfContents(lines []string) int {
 // one; when it only comes later in the same chapter the line has to stand
 // alone, and odd says what is unusual.
 func numberedTitle(text string, current []int, alone bool) (number []int, title, odd string) {
-	end := strings.IndexByte(text, ' ')
+	end := strings.IndexAny(text, " \t")
 	if end <= 0 || !isDigit(text[0]) || len(text) > 200 || strings.HasSuffix(text, ".") {
 		return nil, "", ""
 	}
