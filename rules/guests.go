@@ -182,6 +182,8 @@ func drivenIOMMU(j *judging, f *Finding) (Tri, string, string) {
 		return Yes, "", ""
 	case ok:
 		return No, "Xen has no driver for the IOMMUs of this host", "Use a machine with an IOMMU that the statement lists."
+	case o.IsAbsent() && j.arch.Arm():
+		return No, "this host shows no IOMMU", "Use a machine with an SMMU before the devices that guests are to have."
 	case o.IsAbsent():
 		return No, "this host shows no IOMMU", "Turn on the IOMMU (VT-d, AMD-Vi) in the firmware's setup if the machine has one."
 	}
@@ -204,6 +206,15 @@ func (j *judging) guests(rows []support.Row, sort func(support.Row, Finding) (Fi
 		out = append(out, j.guest(f, row, tri, why, needs))
 	}
 	return out
+}
+
+// wanted says what the statement's prose asks for.
+func wanted(needs []requirement) string {
+	var what []string
+	for _, n := range needs {
+		what = append(what, n.what)
+	}
+	return strings.Join(what, " and ")
 }
 
 func (j *judging) guest(f Finding, row support.Row, tri Tri, why string, needs []requirement) Finding {
@@ -238,10 +249,10 @@ func (j *judging) guest(f Finding, row support.Row, tri Tri, why string, needs [
 	switch {
 	case len(missing) > 0:
 		f.Outcome, f.Stated, f.Level = Outside, support.NothingSaid, support.NothingSaid
-		f.Why = "The section asks for it, and " + strings.Join(missing, ", and ") + "."
+		f.Why = "The statement asks for " + wanted(needs) + ", and " + strings.Join(missing, ", and ") + "."
 		return f
 	case len(unknown) > 0:
-		f.Outcome, f.Why = Unknown, "The section asks for it, and "+strings.Join(unknown, ", and ")+"."
+		f.Outcome, f.Why = Unknown, "The statement asks for "+wanted(needs)+", and "+strings.Join(unknown, ", and ")+"."
 		return f
 	}
 	f = j.say(f, row.Meaning.Level)
