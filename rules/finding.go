@@ -82,10 +82,10 @@ type Finding struct {
 	Applies Tri `json:"applies"`
 	InUse   Tri `json:"in_use"`
 	// For lists the intents this finding decides; empty when it decides none.
-	For   []string `json:"for,omitempty"`
-	Seen  []Seen   `json:"seen,omitempty"`
-	Why   string   `json:"why"`             // one or two plain sentences
-	Do    string   `json:"do,omitempty"`    // what to do about it; empty when nothing needs doing
+	For  []string `json:"for,omitempty"`
+	Seen []Seen   `json:"seen,omitempty"`
+	Why  string   `json:"why"`          // one or two plain sentences
+	Do   string   `json:"do,omitempty"` // what to do about it; empty when nothing needs doing
 	// Lacks names what the row asks for and this host has not: "VMX or SVM",
 	// "an IOMMU".
 	Lacks []string `json:"lacks,omitempty"`
