@@ -14,19 +14,20 @@ import (
 // target, format, vdev, access. target= takes the rest of the text.
 func disk(spec string) facts.DomainDisk {
 	p := diskParser{}
-	for p.d.Bad == "" && spec != "" {
-		spec = p.parameter(strings.TrimLeft(spec, " \t\n"))
+	const blanks = " \t\n"
+	for spec = strings.TrimLeft(spec, blanks); p.d.Bad == "" && spec != ""; spec = strings.TrimLeft(spec, blanks) {
+		spec = p.parameter(spec)
 	}
 	if p.d.CDROM {
 		p.d.ReadOnly = true
 	}
 	switch {
 	case p.d.Bad != "":
-	case p.d.VDev == "":
+	case !p.vdev:
 		p.bad("no vdev")
 	case p.d.CDROM && p.d.Target == "":
 		p.d.Format = "empty"
-	case p.d.Target == "" && p.d.Format != "empty":
+	case !p.target:
 		p.bad("no target")
 	case p.d.Format == "":
 		p.d.Format = "raw"
@@ -38,6 +39,7 @@ func disk(spec string) facts.DomainDisk {
 type diskParser struct {
 	d         facts.DomainDisk
 	target    bool // a target was given, an empty one included
+	vdev      bool // likewise
 	prefixed  bool // a deprecated prefix stands for the format
 	accessSet bool
 }
@@ -54,6 +56,10 @@ func (p *diskParser) parameter(spec string) string {
 	if prefix, rest, ok := diskPrefix(spec); ok {
 		p.prefix(prefix)
 		return rest
+	}
+	if word := unknownPrefix(spec); word != "" {
+		p.bad("unknown prefix " + quote(word))
+		return ""
 	}
 	word, rest, _ := strings.Cut(spec, ",")
 	key, value, isKey := strings.Cut(word, "=")
@@ -72,6 +78,20 @@ func diskPrefix(spec string) (prefix, rest string, ok bool) {
 	prefix, rest, ok = strings.Cut(spec, ":")
 	known := []string{"raw", "qcow", "qcow2", "vhd", "iscsi", "nbd", "enbd", "drbd", "tapdisk", "tap", "tap2", "aio", "ioemu", "file", "phy"}
 	return prefix, rest, ok && slices.Contains(known, prefix)
+}
+
+// unknownPrefix returns the word of WORD: with no name behind it, or nothing.
+// With a name it is an ordinary target, such as rbd:pool.
+func unknownPrefix(spec string) string {
+	n := span(spec, func(c byte) bool { return digit(c) || c >= 'a' && c <= 'z' })
+	if n == 0 || digit(spec[0]) || !strings.HasPrefix(spec[n:], ":") {
+		return ""
+	}
+	rest := spec[n+1:]
+	if rest != "" && (digit(rest[0]) || rest[0] >= 'a' && rest[0] <= 'z') {
+		return ""
+	}
+	return spec[:n]
 }
 
 func (p *diskParser) prefix(prefix string) {
@@ -120,7 +140,7 @@ func (p *diskParser) keyed(key, value string) {
 	case "specification":
 		p.choose(&p.d.Specification, key, value, "xen", "virtio")
 	case "vdev":
-		p.set(&p.d.VDev, key, value)
+		p.setVDev(value)
 	case "script":
 		p.set(&p.d.Script, key, value)
 	case "colo-host", "colo-port", "colo-export", "active-disk", "hidden-disk":
@@ -143,9 +163,9 @@ func (p *diskParser) positional(word string) {
 			return
 		}
 		p.format(word)
-	case p.d.VDev == "":
+	case !p.vdev:
 		if !p.vdevAndType(word) {
-			p.set(&p.d.VDev, "vdev", word)
+			p.setVDev(word)
 		}
 	case !p.accessSet:
 		p.accessSet = true
@@ -161,7 +181,7 @@ func (p *diskParser) vdevAndType(word string) bool {
 	if at < 0 {
 		return false
 	}
-	p.set(&p.d.VDev, "vdev", word[:at])
+	p.setVDev(word[:at])
 	p.devtype(word[at+1:])
 	return true
 }
@@ -210,6 +230,11 @@ func (p *diskParser) enum(to *string, what, v string) {
 		return
 	}
 	*to = v
+}
+
+func (p *diskParser) setVDev(v string) {
+	p.set(&p.d.VDev, "vdev", v)
+	p.vdev = true
 }
 
 // set sets a value that must not be given twice.

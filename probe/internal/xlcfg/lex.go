@@ -3,6 +3,8 @@ package xlcfg
 import (
 	"strconv"
 	"strings"
+
+	"github.com/xencheck/xencheck/probe/internal/discreet"
 )
 
 // kind is what sort of token was read.
@@ -170,10 +172,11 @@ func span(s string, is func(byte) bool) int {
 	return n
 }
 
-// quote returns a short form of foreign text for a message.
+// quote returns a short form of foreign text for a message, without what
+// identifies or opens anything.
 func quote(s string) string {
 	const most = 40
-	if len(s) > most {
+	if s = discreet.Text(s); len(s) > most {
 		return strconv.Quote(s[:most]) + "…"
 	}
 	return strconv.Quote(s)
