@@ -25,7 +25,8 @@ const (
 // not show (common/kernel.c, xen_deny).
 const denied = "<denied>"
 
-// commandLineSize is sizeof(xen_commandline_t): 1023 bytes and a NUL.
+// commandLineSize is sizeof(xen_commandline_t): 1023 bytes and a NUL. Up to
+// 4.20 at least, that is also as much as Xen keeps.
 const commandLineSize = 1024
 
 // Version returns the release of the running Xen: 4, 17.
@@ -51,7 +52,7 @@ func (x *Xen) versionText(ctx context.Context, name string, command uint64, size
 		name: name, op: hypercallVersion,
 		ask: func(m memory) [5]uint64 { return [5]uint64{command, m.address(0)} },
 		answer: func(_ int64, m memory) error {
-			text = cString(m.bytes[:size])
+			text = cString(m.bytes[:size-1]) // the last byte is the NUL
 			if text == denied {
 				return fmt.Errorf("%w: it says %q", ErrRefused, text)
 			}
@@ -116,21 +117,22 @@ func decodeCompileInfo(b []byte) (CompileInfo, error) {
 // CommandLine is the command line Xen was started with.
 type CommandLine struct {
 	Text string
-	// Cut tells that the text has the length of Xen's buffer: more may have
-	// followed, which this Xen does not tell.
+	// Cut tells that the text has just the length of Xen's buffer: more may
+	// have followed, which this Xen does not tell.
 	Cut bool
 	// Call is the sub-command that told it.
 	Call string
 }
 
-// CommandLine returns the command line, by XENVER_commandline2, which never
-// cuts it, or where Xen has not got that by XENVER_commandline, which cuts it
-// after 1023 bytes.
+// CommandLine returns the command line, by XENVER_commandline2, which tells
+// all that Xen has kept, or where Xen has not got that by XENVER_commandline,
+// which cuts it after 1023 bytes.
 func (x *Xen) CommandLine(ctx context.Context) (CommandLine, error) {
 	const whole, cut = "XENVER_commandline2", "XENVER_commandline"
 	text, err := x.variable(ctx, whole, xenverCommandLine2)
 	if err == nil {
-		return CommandLine{Text: cString(text), Call: whole}, nil
+		line := cString(text)
+		return CommandLine{Text: line, Cut: len(line) == commandLineSize-1, Call: whole}, nil
 	}
 	if errors.Is(err, ErrTimedOut) || errors.Is(err, ErrNoDevice) {
 		return CommandLine{}, err
@@ -139,7 +141,7 @@ func (x *Xen) CommandLine(ctx context.Context) (CommandLine, error) {
 	if err != nil {
 		return CommandLine{}, err
 	}
-	return CommandLine{Text: short, Cut: len(short) >= commandLineSize-1, Call: cut}, nil
+	return CommandLine{Text: short, Cut: len(short) == commandLineSize-1, Call: cut}, nil
 }
 
 // BuildID returns the GNU build ID of the hypervisor's image: raw bytes, empty
