@@ -183,7 +183,7 @@ func TestArmVariants(t *testing.T) {
 			is(t, "domain type", h.Machine.DomainType, "arm")
 			isUnknown(t, "IOMMU", h.IOMMU.Units, facts.HiddenByXen)
 			isUnknown(t, "ITS", h.Interrupts.ITS, facts.HiddenByXen)
-			isUnknown(t, "EL2", h.CPU.Arm.Virtualization, facts.HiddenByXen)
+			is(t, "EL2", h.CPU.Arm.Virtualization, true)
 			isUnknown(t, "SVE", h.CPU.Arm.SVE, facts.HiddenByXen)
 			isUnknown(t, "memory", h.Memory.Physical, facts.HiddenByXen)
 			isUnknown(t, "physical CPUs", h.CPU.Physical, facts.HiddenByXen)

@@ -527,9 +527,12 @@ func virtExtensions(a *facts.ArmCPU) facts.Observed[bool] {
 // file says so outright. The kernel's log does; /dev/kvm exists on Arm only
 // where Linux was entered there; and firmware describes the virtualization
 // parts of the interrupt controller where they are of use. In a Xen domain all
-// of this looks as on a machine without EL2.
+// of this looks as on a machine without EL2, which Xen could not have started.
 func (s *session) readEL2(a *facts.ArmCPU) facts.Observed[bool] {
 	if s.underXen {
+		if kind, _ := s.host.Machine.Kind.Get(); kind == facts.Dom0 {
+			return facts.Is(true, s.host.Machine.Kind.Source).WithNote("Xen runs here, and it runs nowhere but at EL2")
+		}
 		return facts.Not[bool](s.hidden(syslogInterface, "Xen keeps EL2 for itself"))
 	}
 	if has, ok := a.VirtExtensions.Get(); ok && !has {

@@ -305,7 +305,8 @@ func TestContainers(t *testing.T) {
 		change machine
 		want   string // empty: none
 	}{
-		"none":                    {machine{"/run/": ""}, ""},
+		"of an unknown kind":      {machine{"/run/": ""}, "other"},
+		"none":                    {machine{"/run/": "", "/proc/self/ns/pid": gone}, ""},
 		"docker":                  {machine{"/.dockerenv": ""}, "docker"},
 		"podman":                  {machine{"/run/.containerenv": ""}, "podman"},
 		"systemd":                 {machine{"/run/systemd/container": "lxc\n"}, "lxc"},

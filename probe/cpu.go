@@ -143,10 +143,10 @@ func (s *session) readCounts() {
 		c.Online = facts.Is(s.cpuinfo.Processors, s.cpuinfoLook.source)
 	}
 	switch {
-	case s.syntheticTables():
-		c.Firmware = facts.Not[int](s.hidden(acpiTables, "Xen writes the processor table of such a domain itself"))
 	case s.board != nil && !s.board.Stub && s.underXen:
 		c.Firmware = facts.Not[int](s.hidden(s.boardSource, "the device tree lists this domain's CPUs"))
+	case s.syntheticTables():
+		c.Firmware = facts.Not[int](s.hidden(acpiTables, "Xen writes the processor table of such a domain itself"))
 	case s.board != nil && len(s.board.CPUs) > 0:
 		c.Firmware = facts.Is(len(s.board.CPUs), s.boardSource)
 	case s.board != nil && !s.board.Stub:

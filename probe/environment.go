@@ -336,7 +336,10 @@ func (s *session) readContainer() {
 		m.Container = facts.Is(name, environ.source)
 		return
 	}
+	pid := s.link("/proc/self/ns/pid")
 	switch {
+	case s.whole && pid.known() && pid.text() != initialNamespaces()[0].link:
+		m.Container = facts.Is("other", pid.source).WithNote("in a PID namespace of its own, and nothing names what made it")
 	case systemd.absent() || cgroup.known():
 		m.Container = facts.Missing[string](systemd.source)
 	default:
