@@ -53,9 +53,9 @@ func (g Grade) AtLeast(threshold Grade) bool {
 	return g != GradeUnknown && badness(g) >= badness(threshold)
 }
 
-// grade returns what one finding comes to; counts is false for findings that
-// neither raise nor lower anything.
-func (f Finding) grade() (g Grade, counts bool) {
+// Grade returns what one finding comes to by itself; counts is false for
+// findings that neither raise nor lower anything.
+func (f Finding) Grade() (g Grade, counts bool) {
 	switch f.Outcome {
 	case Outside:
 		return GradeOutside, true
@@ -135,7 +135,7 @@ func (j *judging) answer(in Intent, fs []Finding) Answer {
 		if !mine && !slices.Contains(f.For, Base) {
 			continue
 		}
-		g, counts := f.grade()
+		g, counts := f.Grade()
 		if mine && in.ID != Base {
 			if f.Outcome == NotApplicable {
 				impossible = append(impossible, i)

@@ -28,6 +28,8 @@ func newJudging(st *support.Statement, h *facts.Host, o Options) *judging {
 	j.arch, _ = h.Machine.Arch.Get()
 	j.xen = j.arch
 	switch kernel, _ := h.Machine.KernelArch.Get(); {
+	case j.arch == facts.Arm32 && o.XenArch == facts.Arm64:
+		j.xenNote = "this CPU cannot run a 64-bit Xen; a 32-bit one is judged"
 	case j.arch.Arm() && o.XenArch.Arm():
 		j.xen = o.XenArch
 		if j.xen != j.arch {
@@ -157,7 +159,7 @@ func (j *judging) isArch(stated string) (Tri, string) {
 		ok = j.arch.Arm()
 	case "arm64", "arm32":
 		ok = string(j.xen) == stated
-	case "riscv", "ppc":
+	default: // the ports without hosts: riscv, ppc, loongarch
 		ok = strings.HasPrefix(string(j.arch), stated)
 	}
 	if ok {

@@ -236,7 +236,7 @@ func (j *judging) doubt(anchor string) string {
 		return "the qualifier of line " + itoa(r.Line) + " under the same heading was not understood: " + quote(r.Qualifier)
 	}
 	for _, p := range j.st.Tainted(anchor) {
-		if !known[p.Line] {
+		if a, _ := j.isArch(p.Arch); a != No && !known[p.Line] {
 			return "line " + itoa(p.Line) + " under the same heading was not understood: " + quote(strings.TrimSpace(p.Text))
 		}
 	}

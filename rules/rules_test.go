@@ -625,8 +625,8 @@ func TestLessEvidenceNeverHelps(t *testing.T) {
 						continue
 					}
 					a := finding(t, after, b.Row.Key)
-					gb, okb := b.grade()
-					ga, oka := a.grade()
+					gb, okb := b.Grade()
+					ga, oka := a.Grade()
 					if oka && okb && gb != GradeUnknown && ga != GradeUnknown && badness(ga) < badness(gb) {
 						t.Errorf("%s on %s, without facts %v: row %s went from %s to %s", release, name, taken, b.Row.Key, gb, ga)
 					}

@@ -96,6 +96,9 @@ func changes(reports []*Report) []Change {
 	titles := map[string]string{}
 	for i, r := range reports {
 		for _, f := range r.Findings {
+			if f.Rule == "release" {
+				continue // where a release stands is said of each, above
+			}
 			id := identity(f, r.Release)
 			if cells[id] == nil {
 				cells[id] = make([]Cell, len(reports))
@@ -134,13 +137,14 @@ func identity(f rules.Finding, release string) string {
 	return "\x00" + f.Rule + "\x00" + strings.ReplaceAll(f.Title, release, "")
 }
 
-// cellOf reduces a finding to what is compared. Of a row that the hardware does
-// not show, that is what it says.
+// cellOf reduces a finding to what is compared: what the row states of this
+// host. Where the releases stand is another matter, and would make every row
+// differ. Of a row that the hardware does not show, it is what the row says.
 func cellOf(f rules.Finding) Cell {
 	c := Cell{Outcome: f.Outcome, Words: OutcomeWords(f), Value: rowValue(f)}
 	switch f.Outcome {
 	case rules.Judged:
-		c.Level = f.Level
+		c.Level, c.Words = f.Stated, LevelWords(f.Stated)
 	case rules.NotVisible, rules.NotEvaluated:
 		c.Words = quoted(c.Value)
 	}

@@ -97,32 +97,17 @@ func OutcomeWords(f rules.Finding) string {
 	return "not visible from the hardware"
 }
 
-// gradeOf returns what a single finding would make of a verdict.
+// lessThanGood reports a grade that a reader has to hear of. That a release
+// gets security fixes only is said once, not of every row.
+// gradeOf returns what a single finding would make of a verdict; one that
+// lowers nothing leaves it supported.
 func gradeOf(f rules.Finding) rules.Grade {
-	switch f.Outcome {
-	case rules.Outside:
-		return rules.GradeOutside
-	case rules.Unknown, rules.NotEvaluated:
-		return rules.GradeUnknown
-	case rules.Judged:
-		switch f.Level.Security {
-		case support.SecurityYes:
-			if f.Level.Functional == support.NotSupported {
-				return rules.GradeSecurityOnly
-			}
-			return rules.GradeSupported
-		case support.SecurityExternal:
-			return rules.GradeExternal
-		case support.SecurityConditional:
-			return rules.GradeConditional
-		}
-		return rules.GradeNotSecurity
+	if g, counts := f.Grade(); counts {
+		return g
 	}
 	return rules.GradeSupported
 }
 
-// lessThanGood reports a grade that a reader has to hear of. That a release
-// gets security fixes only is said once, not of every row.
 func lessThanGood(g rules.Grade) bool { return g.AtLeast(rules.GradeExternal) }
 
 // worseFirst orders grades for sorting.
