@@ -21,8 +21,14 @@ type Host struct {
 	Interrupts  Interrupts `json:"interrupts"`
 	Hotplug     Hotplug    `json:"hotplug"`
 	Xen         Xen        `json:"xen"`
-	OS          OS         `json:"os"`
-	Sources     []Source   `json:"sources"` // every place that was looked at, in the order of looking
+	// Userspace is what runs in dom0; nil where this is no dom0.
+	Userspace *Userspace `json:"userspace,omitempty"`
+	// Running is what Xen itself says of its running domains, Domains the
+	// configurations that were read, of running domains or not.
+	Running Observed[[]RunningDomain] `json:"running,omitzero"`
+	Domains Observed[[]Domain]        `json:"domains,omitzero"`
+	OS      OS                        `json:"os"`
+	Sources []Source                  `json:"sources"` // every place that was looked at, in the order of looking
 }
 
 // OriginKind tells what kind of thing was looked at.
@@ -256,12 +262,6 @@ type CPUHotplug struct {
 	MADTRevision  int `json:"madt_revision"`
 	Spare         int `json:"spare"`          // entries that are not enabled
 	OnlineCapable int `json:"online_capable"` // of those, marked Online Capable (ACPI 6.3, MADT revision 5 on)
-}
-
-// Xen is the Xen that runs here and the ones installed for the next boot.
-type Xen struct {
-	Running   Observed[XenVersion]   `json:"running"`   // absent: no Xen underneath
-	Installed Observed[[]XenVersion] `json:"installed"` // hypervisors found in /boot; absent when none
 }
 
 // XenVersion is a hypervisor's version as it reports itself.

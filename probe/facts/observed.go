@@ -139,6 +139,9 @@ func (o Observed[T]) IsAbsent() bool { return o.State == Absent }
 // IsUnknown reports whether nobody knows: unread, or unreadable.
 func (o Observed[T]) IsUnknown() bool { return o.State != Known && o.State != Absent }
 
+// IsZero reports that nobody looked, so that omitzero leaves the fact out.
+func (o Observed[T]) IsZero() bool { return o.State == Unread }
+
 // WithNote returns the fact with a remark on what its value means.
 func (o Observed[T]) WithNote(note string) Observed[T] { o.Note = note; return o }
 
