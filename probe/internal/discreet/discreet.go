@@ -11,8 +11,9 @@ import (
 // Text returns s with such parts replaced by [procfs.Removed]. Parameters may
 // be separated by blanks, commas, semicolons or ampersands, as in the device
 // specifications of xl.cfg(5) and in QEMU's arguments; everything else of s
-// stays as it is.
+// stays as it is, but for bytes that are no UTF-8, which no report can show.
 func Text(s string) string {
+	s = strings.ToValidUTF8(s, "\ufffd")
 	var b strings.Builder
 	for len(s) > 0 {
 		end := strings.IndexAny(s, " \t\r\n\x00,;&")

@@ -3,6 +3,7 @@ package discreet
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -22,6 +23,7 @@ func TestText(t *testing.T) {
 		{"passthrough=1,keymap=de", "passthrough=1,keymap=de"},
 		{"/images/6ba7b810-9dad-11d1-80b4-00c04fd430c8.qcow2", "(removed)"},
 		{"0000:03:00.0", "0000:03:00.0"},
+		{"caf\xe9,x", "caf\ufffd,x"},
 	} {
 		if got := Text(c.in); got != c.want {
 			t.Errorf("Text(%q) = %q, want %q", c.in, got, c.want)
@@ -44,6 +46,9 @@ func FuzzText(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		once := Text(s)
+		if !utf8.ValidString(once) {
+			t.Errorf("Text(%q) = %q is no UTF-8", s, once)
+		}
 		if strings.Count(once, ",") != strings.Count(s, ",") {
 			t.Errorf("Text(%q) = %q has other commas", s, once)
 		}

@@ -32,7 +32,9 @@ func disk(spec string) facts.DomainDisk {
 	case p.d.Format == "":
 		p.d.Format = "raw"
 	}
-	p.d.Target, p.d.Script = discreet.Text(p.d.Target), discreet.Text(p.d.Script)
+	for _, s := range []*string{&p.d.Target, &p.d.Script, &p.d.VDev, &p.d.Backend} {
+		*s = discreet.Text(*s)
+	}
 	return p.d
 }
 

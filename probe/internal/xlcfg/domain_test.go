@@ -213,6 +213,7 @@ func TestExamples(t *testing.T) {
 func FuzzDomain(f *testing.F) {
 	seed(f)
 	f.Add([]byte(guest))
+	f.Add([]byte("disk=['\xa6']"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		d := Domain(Parse(b))
 		out, err := json.Marshal(d)
