@@ -1,7 +1,5 @@
 package facts
 
-import "strings"
-
 // Xen is the Xen that runs here, how it was built and booted, and the ones
 // installed for the next boot. All but Running and Installed are unread on a
 // host without Xen, unless files say how Xen would be booted.
@@ -24,112 +22,18 @@ type Xen struct {
 	Console      Observed[[]string]    `json:"console_hints,omitzero"` // what Xen's console ring still tells, in words; proves nothing by silence
 }
 
-// CommandLine is a command line of Xen's.
+// CommandLine is a command line of Xen's. What it means is the business of
+// package xencmdline.
 type CommandLine struct {
-	Text string `json:"text"` // Xen's own part, secrets blanked
+	Text string `json:"text"` // as read; values that identify the host blanked
 	// Cut is true when the reading may have lost its end: XENVER_commandline
 	// holds 1023 bytes.
 	Cut bool `json:"cut,omitempty"`
-	// NextBoot is true for a line of a boot loader's file, which the running
-	// Xen need not have been given.
-	NextBoot bool     `json:"next_boot,omitempty"`
-	Options  []Option `json:"options"`           // in order
-	Unknown  []string `json:"unknown,omitempty"` // names that no release of Xen documents
-}
-
-// Option is one word of a command line.
-type Option struct {
-	Name    string `json:"name"`            // without a leading "no-"
-	Value   string `json:"value,omitempty"` // after "="; empty when there is none
-	Given   bool   `json:"given,omitempty"` // there is a "="
-	Negated bool   `json:"negated,omitempty"`
-}
-
-// Bool returns what a boolean option comes to: the last word wins, "no-"
-// negates, and what is no boolean leaves the option alone (xen/common/kernel.c,
-// parse_bool).
-func (c CommandLine) Bool(name string, def bool) (value, given bool) {
-	value = def
-	for _, o := range c.Options {
-		if o.Name != name {
-			continue
-		}
-		b, ok := boolWord(o.Value, !o.Given)
-		if !ok {
-			continue
-		}
-		value, given = b != o.Negated, true
-	}
-	return value, given
-}
-
-// Last returns the value an option was last given, and whether it was given.
-func (c CommandLine) Last(name string) (string, bool) {
-	for i := len(c.Options) - 1; i >= 0; i-- {
-		if o := c.Options[i]; o.Name == name {
-			return o.Value, true
-		}
-	}
-	return "", false
-}
-
-// Words returns every comma-separated word of every use of a list option, in
-// order: console=com1,vga and console=hvc0 come to com1, vga, hvc0.
-func (c CommandLine) Words(name string) []string {
-	var words []string
-	for _, o := range c.Options {
-		if o.Name == name && o.Value != "" {
-			words = append(words, strings.Split(o.Value, ",")...)
-		}
-	}
-	return words
-}
-
-// Sub returns what a boolean below a list option comes to: iommu=no-intremap,
-// psr=cmt:1, dom0=pvh. The last word wins; the option itself given as a bare
-// boolean sets every one (iommu=off).
-func (c CommandLine) Sub(name, sub string, def bool) (value, given bool) {
-	value = def
-	for _, o := range c.Options {
-		if o.Name != name {
-			continue
-		}
-		if b, ok := boolWord(o.Value, !o.Given); ok && b == o.Negated {
-			value, given = false, true
-			continue
-		}
-		for _, w := range strings.Split(o.Value, ",") {
-			negated := false
-			if rest, ok := strings.CutPrefix(w, "no-"); ok && rest == sub {
-				w, negated = rest, true
-			}
-			n, v, has := strings.Cut(w, "=")
-			if !has {
-				n, v, has = strings.Cut(w, ":")
-			}
-			if n != sub {
-				continue
-			}
-			b, ok := boolWord(v, !has)
-			value, given = (!ok || b) != negated, true
-		}
-	}
-	return value, given
-}
-
-// boolWord understands the spellings of a boolean. A word that stands alone is
-// true.
-func boolWord(s string, alone bool) (value, ok bool) {
-	if alone {
-		return true, true
-	}
-	switch s {
-	case "no", "off", "false", "disable", "0":
-		return false, true
-	case "yes", "on", "true", "enable", "1", "":
-		return true, true
-	}
-	return false, false
+	// NextBoot is true for a line of a boot loader's file or of the command
+	// line of xencheck: no running Xen was given it.
+	NextBoot bool `json:"next_boot,omitempty"`
+	// Image is true when the first word names the hypervisor's file.
+	Image bool `json:"image,omitempty"`
 }
 
 // BuildConfig is the Kconfig of a hypervisor.
