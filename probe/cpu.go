@@ -34,6 +34,9 @@ func (s *session) readProcessors() {
 		if info != nil && info.Arch != "" {
 			s.cpuinfo = info
 		}
+		// Ten MiB on a large machine, and nobody needs the text again.
+		s.cpuinfoLook.data = nil
+		s.seen["/proc/cpuinfo"] = s.cpuinfoLook
 	}
 	s.family = s.guessFamily()
 }

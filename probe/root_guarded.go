@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -19,15 +20,40 @@ type guardedRoot struct {
 	stuck   atomic.Int32
 }
 
+// answersAtOnce reports whether a source is answered by the running kernel
+// alone. A goroutine for each of these would cost more than the reading. EFI
+// variables are fetched from the firmware, which may take its time.
+func (g *guardedRoot) answersAtOnce(name string) bool {
+	if _, live := g.Root.(liveRoot); !live {
+		return false
+	}
+	switch {
+	case strings.HasPrefix(name, sysFirmware+"/efi"):
+		return false
+	case strings.HasPrefix(name, "/proc/"), strings.HasPrefix(name, "/sys/"):
+		return true
+	}
+	return name == cpuidInterface || name == unameInterface
+}
+
 func (g *guardedRoot) ReadFile(name string, limit int64) ([]byte, error) {
+	if g.answersAtOnce(name) {
+		return g.Root.ReadFile(name, limit)
+	}
 	return guard(g, func() ([]byte, error) { return g.Root.ReadFile(name, limit) })
 }
 
 func (g *guardedRoot) ReadDir(name string, limit int) ([]string, error) {
+	if g.answersAtOnce(name) {
+		return g.Root.ReadDir(name, limit)
+	}
 	return guard(g, func() ([]string, error) { return g.Root.ReadDir(name, limit) })
 }
 
 func (g *guardedRoot) ReadLink(name string) (string, error) {
+	if g.answersAtOnce(name) {
+		return g.Root.ReadLink(name)
+	}
 	return guard(g, func() (string, error) { return g.Root.ReadLink(name) })
 }
 

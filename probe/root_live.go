@@ -17,7 +17,7 @@ func (liveRoot) ReadFile(name string, limit int64) ([]byte, error) {
 	if isInterface(name) {
 		return askSystem(name)
 	}
-	fd, err := openRetry(name, 0)
+	fd, err := openRetry(name, syscall.O_NONBLOCK)
 	if err != nil {
 		return nil, err
 	}
@@ -33,6 +33,8 @@ func (liveRoot) ReadFile(name string, limit int64) ([]byte, error) {
 }
 
 func (liveRoot) ReadDir(name string, limit int) ([]string, error) {
+	// Nothing but a directory is opened, so nothing can block; and without
+	// O_NONBLOCK, os.NewFile does not start the poller.
 	fd, err := openRetry(name, syscall.O_DIRECTORY)
 	if err != nil {
 		return nil, err
@@ -51,11 +53,11 @@ func (liveRoot) ReadLink(name string) (string, error) {
 	return string(buf[:n]), nil
 }
 
-// openRetry opens for reading without waiting: a FIFO without a writer would
-// otherwise hold the caller for ever.
+// openRetry opens for reading. Files want O_NONBLOCK: a FIFO without a writer
+// would otherwise hold the caller for ever.
 func openRetry(name string, flags int) (int, error) {
 	for {
-		fd, err := syscall.Open(name, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC|syscall.O_NOCTTY|flags, 0)
+		fd, err := syscall.Open(name, syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NOCTTY|flags, 0)
 		if err != syscall.EINTR {
 			if err == syscall.ENXIO { // what opening a socket says
 				return -1, &kindError{"a socket or a device without a driver"}
