@@ -1,7 +1,6 @@
 package xlcfg
 
 import (
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -58,14 +57,14 @@ type reader struct {
 func (r *reader) typ() {
 	s, given := r.settings["type"]
 	if given {
-		r.d.Type = convert(s, func(v string) (facts.DomainType, string) {
+		store(r, s, &r.d.Type, convert(s, func(v string) (facts.DomainType, string) {
 			for _, t := range []facts.DomainType{facts.HVM, facts.PV, facts.PVH} {
 				if strings.HasPrefix(string(t), v) {
 					return t, ""
 				}
 			}
-			return "", fmt.Sprintf("%s is no domain type", quote(v))
-		})
+			return "", quote(v) + " is no domain type"
+		}))
 	}
 	b, given := r.settings["builder"]
 	if !given {
@@ -78,13 +77,13 @@ func (r *reader) typ() {
 		case strings.HasPrefix("generic", v):
 			return facts.PV, ""
 		}
-		return "", fmt.Sprintf("%s is no domain builder", quote(v))
+		return "", quote(v) + " is no domain builder"
 	})
 	switch {
 	case r.d.Type.IsZero():
-		r.d.Type = builder
+		store(r, b, &r.d.Type, builder)
 	case r.d.Type.Given && builder.Given && r.d.Type.Value != builder.Value:
-		r.d.Type = facts.BadSetting[facts.DomainType]("type and builder contradict each other", b.Line)
+		store(r, b, &r.d.Type, facts.BadSetting[facts.DomainType]("type and builder contradict each other", b.Line))
 	}
 }
 
@@ -119,6 +118,19 @@ func (r *reader) deprecations() {
 
 type read func(*reader, Setting)
 
+// store puts a setting in its place and reports a bad one, unless the grammar
+// has done so.
+func store[T any](r *reader, s Setting, to *facts.Setting[T], v facts.Setting[T]) {
+	*to = v
+	if v.IsBad() && s.Bad == "" {
+		r.report(s.Value, s.Name+": "+v.Bad)
+	}
+}
+
+func (r *reader) report(at Value, message string) {
+	r.d.Problems = append(r.d.Problems, facts.DomainProblem{Line: at.Line, Column: at.Column, Message: message})
+}
+
 // convert turns a single value into a setting; to returns why it cannot.
 func convert[T any](s Setting, to func(string) (T, string)) facts.Setting[T] {
 	switch {
@@ -136,19 +148,19 @@ func convert[T any](s Setting, to func(string) (T, string)) facts.Setting[T] {
 
 func text(at func(*facts.Domain) *facts.Setting[string]) read {
 	return func(r *reader, s Setting) {
-		*at(&r.d) = convert(s, func(v string) (string, string) { return discreet.Text(v), "" })
+		store(r, s, at(&r.d), convert(s, func(v string) (string, string) { return discreet.Text(v), "" }))
 	}
 }
 
 // choice reads one of several words.
 func choice(at func(*facts.Domain) *facts.Setting[string], known ...string) read {
 	return func(r *reader, s Setting) {
-		*at(&r.d) = convert(s, func(v string) (string, string) {
+		store(r, s, at(&r.d), convert(s, func(v string) (string, string) {
 			if !slices.Contains(known, v) {
 				return "", quote(v) + " is none of " + strings.Join(known, ", ")
 			}
 			return v, ""
-		})
+		}))
 	}
 }
 
@@ -169,7 +181,7 @@ func long(s Setting) facts.Setting[int64] {
 func flag(at func(*facts.Domain) *facts.Setting[bool]) read {
 	return func(r *reader, s Setting) {
 		n := long(s)
-		*at(&r.d) = facts.Setting[bool]{Given: n.Given, Value: n.Value != 0, Line: n.Line, Bad: n.Bad}
+		store(r, s, at(&r.d), facts.Setting[bool]{Given: n.Given, Value: n.Value != 0, Line: n.Line, Bad: n.Bad})
 	}
 }
 
@@ -179,22 +191,22 @@ func number(at func(*facts.Domain) *facts.Setting[uint64]) read { return size(1,
 func size(unit uint64, at func(*facts.Domain) *facts.Setting[uint64]) read {
 	return func(r *reader, s Setting) {
 		n := long(s)
+		v := facts.Setting[uint64]{Given: n.Given, Line: n.Line, Bad: n.Bad}
 		switch {
-		case !n.Given:
-			*at(&r.d) = facts.BadSetting[uint64](n.Bad, n.Line)
 		case n.Value < 0:
-			*at(&r.d) = facts.BadSetting[uint64]("less than nothing", n.Line)
+			v = facts.BadSetting[uint64]("less than nothing", n.Line)
 		case uint64(n.Value) > (1<<63-1)/unit:
-			*at(&r.d) = facts.BadSetting[uint64]("larger than any memory", n.Line)
+			v = facts.BadSetting[uint64]("larger than any memory", n.Line)
 		default:
-			*at(&r.d) = facts.Set(uint64(n.Value)*unit, n.Line)
+			v.Value = uint64(n.Value) * unit
 		}
+		store(r, s, at(&r.d), v)
 	}
 }
 
 // list reads a list of texts; a single value counts as a list of one.
 func list(at func(*facts.Domain) *facts.Setting[[]string]) read {
-	return func(r *reader, s Setting) { *at(&r.d) = texts(s) }
+	return func(r *reader, s Setting) { store(r, s, at(&r.d), texts(s)) }
 }
 
 func texts(s Setting) facts.Setting[[]string] {
@@ -218,12 +230,8 @@ func texts(s Setting) facts.Setting[[]string] {
 // itself.
 func devices[T any](at func(*facts.Domain) *facts.Setting[[]T], one func(*reader, string) T, common func(*T) *facts.DomainDevice) read {
 	return func(r *reader, s Setting) {
-		switch {
-		case s.Bad != "":
-			*at(&r.d) = facts.BadSetting[[]T](discreet.Text(s.Bad), s.Line)
-			return
-		case !s.Value.List:
-			*at(&r.d) = facts.BadSetting[[]T]("a single value where a list is expected", s.Line)
+		if why := noList(s); why != "" {
+			store(r, s, at(&r.d), facts.BadSetting[[]T](why, s.Line))
 			return
 		}
 		out := make([]T, 0, len(s.Value.Items))
@@ -238,7 +246,7 @@ func devices[T any](at func(*facts.Domain) *facts.Setting[[]T], one func(*reader
 			c.Line = v.Line
 			if c.Bad != "" {
 				c.Bad = discreet.Text(c.Bad)
-				r.d.Problems = append(r.d.Problems, facts.DomainProblem{Line: v.Line, Column: v.Column, Message: s.Name + ": " + c.Bad})
+				r.report(v, s.Name+": "+c.Bad)
 			}
 			out = append(out, dev)
 		}
@@ -246,24 +254,36 @@ func devices[T any](at func(*facts.Domain) *facts.Setting[[]T], one func(*reader
 	}
 }
 
+// noList returns why a setting is no list, or nothing.
+func noList(s Setting) string {
+	switch {
+	case s.Bad != "":
+		return discreet.Text(s.Bad)
+	case !s.Value.List:
+		return "a single value where a list is expected"
+	}
+	return ""
+}
+
 // sounds is devices for vsnd, whose every card is a list.
 func sounds(r *reader, s Setting) {
+	to := &r.d.Devices.VSnds
+	if why := noList(s); why != "" {
+		store(r, s, to, facts.BadSetting[[]facts.DomainDevice](why, s.Line))
+		return
+	}
 	out := make([]facts.DomainDevice, 0, len(s.Value.Items))
 	for _, v := range s.Value.Items {
 		dev := vsnd(v)
 		if !v.List {
 			dev.Bad = "text where a list is expected"
 		}
-		dev.Line = v.Line
-		if dev.Bad != "" {
-			r.d.Problems = append(r.d.Problems, facts.DomainProblem{Line: v.Line, Column: v.Column, Message: "vsnd: " + dev.Bad})
+		if dev.Line = v.Line; dev.Bad != "" {
+			r.report(v, s.Name+": "+dev.Bad)
 		}
 		out = append(out, dev)
 	}
-	r.d.Devices.VSnds = facts.Set(out, s.Line)
-	if s.Bad != "" {
-		r.d.Devices.VSnds = facts.BadSetting[[]facts.DomainDevice](s.Bad, s.Line)
-	}
+	*to = facts.Set(out, s.Line)
 }
 
 // The settings that are like no other.
@@ -271,7 +291,7 @@ func sounds(r *reader, s Setting) {
 // altp2m is a mode by name or number.
 func altp2m(r *reader, s Setting) {
 	modes := []string{"disabled", "mixed", "external", "limited"}
-	r.d.CPU.Altp2m = convert(s, func(v string) (string, string) {
+	store(r, s, &r.d.CPU.Altp2m, convert(s, func(v string) (string, string) {
 		if n, ok := parseLong(v); ok && n >= 0 && n < int64(len(modes)) {
 			return modes[n], ""
 		}
@@ -279,12 +299,12 @@ func altp2m(r *reader, s Setting) {
 			return "", quote(v) + " is no altp2m mode"
 		}
 		return v, ""
-	})
+	}))
 }
 
 // gfxPassthru is a boolean or the kind of card.
 func gfxPassthru(r *reader, s Setting) {
-	r.d.Model.GfxPassthru = convert(s, func(v string) (string, string) {
+	store(r, s, &r.d.Model.GfxPassthru, convert(s, func(v string) (string, string) {
 		n, isNumber := parseLong(v)
 		switch {
 		case isNumber && n == 0:
@@ -295,12 +315,12 @@ func gfxPassthru(r *reader, s Setting) {
 			return v, ""
 		}
 		return "", quote(v) + " is no kind of graphics card"
-	})
+	}))
 }
 
 // sve is disabled, hw or a vector length in bits, a multiple of 128.
 func sve(r *reader, s Setting) {
-	r.d.CPU.SVE = convert(s, func(v string) (string, string) {
+	store(r, s, &r.d.CPU.SVE, convert(s, func(v string) (string, string) {
 		n, ok := parseLong(v)
 		if ok && (n < 0 || n > 2048 || n%128 != 0) || !ok && v != "hw" && v != "disabled" {
 			return "", quote(v) + " is no vector length"
@@ -309,35 +329,32 @@ func sve(r *reader, s Setting) {
 			return "disabled", ""
 		}
 		return v, ""
-	})
+	}))
 }
 
 // armSCI is a list of parameters, of which only the type matters here.
 func armSCI(r *reader, s Setting) {
-	r.d.ArmSCI = convert(s, func(v string) (string, string) {
+	store(r, s, &r.d.ArmSCI, convert(s, func(v string) (string, string) {
 		d := newDevice(v)
 		t := d.choice("type", "none", "scmi_smc", "scmi_smc_multiagent")
 		if t == "" && d.bad == "" {
 			d.bad = "no type"
 		}
 		return t, d.bad
-	})
+	}))
 }
 
 // llcColors is a list of colours and ranges, or one text of them.
 func llcColors(r *reader, s Setting) {
 	l := texts(s)
-	r.d.Memory.LLCColors = facts.Setting[string]{Given: l.Given, Value: strings.Join(l.Value, ","), Line: l.Line, Bad: l.Bad}
+	store(r, s, &r.d.Memory.LLCColors, facts.Setting[string]{Given: l.Given, Value: strings.Join(l.Value, ","), Line: l.Line, Bad: l.Bad})
 }
 
 // vnuma counts the virtual NUMA nodes.
 func vnuma(r *reader, s Setting) {
-	switch {
-	case s.Bad != "":
-		r.d.CPU.VNUMANodes = facts.BadSetting[int](s.Bad, s.Line)
-	case !s.Value.List:
-		r.d.CPU.VNUMANodes = facts.BadSetting[int]("a single value where a list is expected", s.Line)
-	default:
-		r.d.CPU.VNUMANodes = facts.Set(len(s.Value.Items), s.Line)
+	v := facts.Set(len(s.Value.Items), s.Line)
+	if why := noList(s); why != "" {
+		v = facts.BadSetting[int](why, s.Line)
 	}
+	store(r, s, &r.d.CPU.VNUMANodes, v)
 }

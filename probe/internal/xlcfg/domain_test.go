@@ -139,8 +139,13 @@ func TestSettings(t *testing.T) {
 		{`dtdev=['/soc/uart@0']`, facts.Set([]string{"/soc/uart@0"}, 1), func(d d) any { return d.Devices.DTDevs }},
 		{`disk='x'`, facts.BadSetting[[]facts.DomainDisk]("a single value where a list is expected", 1), func(d d) any { return d.Devices.Disks }},
 	} {
-		if d := cmp.Diff(c.want, c.got(Domain(Parse([]byte(c.in))))); d != "" {
+		dom := Domain(Parse([]byte(c.in)))
+		if d := cmp.Diff(c.want, c.got(dom)); d != "" {
 			t.Errorf("%s: %s", c.in, d)
+		}
+		out, _ := json.Marshal(c.want)
+		if bad := strings.Contains(string(out), `"bad"`); bad != (len(dom.Problems) == 1) {
+			t.Errorf("%s: problems are %v", c.in, dom.Problems)
 		}
 	}
 }
