@@ -45,9 +45,23 @@ type Domain struct {
 	CPUPool          int    // offset 92; -1 in none
 
 	// Emulation is the set of devices that Xen itself emulates for the domain
-	// (struct xen_arch_domainconfig, emulation_flags, XEN_X86_EMU_*). It means
-	// something on x86 only.
+	// (arch-x86/xen.h, struct xen_arch_domainconfig, emulation_flags). It means
+	// something on x86 only; see [Domain.PVH].
 	Emulation uint32
+}
+
+// Devices that a PC has and a PVH domain has not (XEN_X86_EMU_*).
+const (
+	emulatedPM  = 1 << 2 // power management timer and registers
+	emulatedRTC = 1 << 3
+	emulatedPIC = 1 << 5
+	emulatedVGA = 1 << 6
+)
+
+// PVH tells an HVM domain that is not a PC, which on x86 is what PVH is: Xen
+// emulates hardly more than the local APIC for it.
+func (d Domain) PVH() bool {
+	return d.HVM && d.Emulation&(emulatedPM|emulatedRTC|emulatedPIC|emulatedVGA) == 0
 }
 
 // noVCPUs is XEN_INVALID_MAX_VCPU_ID: the domain has none yet.

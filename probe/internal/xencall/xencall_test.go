@@ -351,8 +351,37 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// A PV dom0 under 4.20, an Arm one under 4.17 and a guest with shadow page
-// tables in the layout before 4.16.
+// A paused PVH guest of 256 MiB with one of three VCPUs plugged in, and a
+// paused PV guest of 300 MiB with one of two, as Xen 4.17 told of them.
+func TestDomainTypes(t *testing.T) {
+	for _, c := range []struct {
+		data string
+		want Domain
+		pvh  bool
+	}{
+		{"0100 0000 0a01ffff 1100010000000000 0001010000000000 0000000000000000 0000000000000000 0000000000000000" +
+			"ffffffffffffffff 0000000000000000 01000000 02000000 00000000 00000000000000000000000000000000 00000000" +
+			"28000000 00000000 01000000 00000000",
+			Domain{ID: 1, Flags: 0xffff010a, HVM: true, Paused: true, HAP: true, Pages: 65553, MaxPages: 65792, OnlineVCPUs: 1, VCPUs: 3, Emulation: 1}, true},
+		{"0200 0000 0800ffff 002c010000000000 002d010000000000 0000000000000000 0000000000000000 0000000000000000" +
+			"70fd070000000000 0000000000000000 01000000 01000000 00000000 00000000000000000000000000000000 00000000" +
+			"28000000 00000000 00000000 00000000",
+			Domain{ID: 2, Flags: 0xffff0008, Paused: true, Pages: 76800, MaxPages: 77056, OnlineVCPUs: 1, VCPUs: 2}, false},
+		{"0300 0000 0201ffff" + strings.Repeat("00", 64-8) + "00000000 ffffffff" + strings.Repeat("00", 92-72) + "ffffffff 28000000 00000000 ff030000 00000000",
+			Domain{ID: 3, Flags: 0xffff0102, HVM: true, HAP: true, CPUPool: -1, Emulation: 0x3ff}, false},
+	} {
+		got, err := decodeDomain(0x15, unhex(t, c.data))
+		if d := cmp.Diff(c.want, got); d != "" || err != nil {
+			t.Errorf("%v %s", err, d)
+		}
+		if got.PVH() != c.pvh {
+			t.Errorf("domain %d: PVH is %v", got.ID, got.PVH())
+		}
+	}
+}
+
+// A PV dom0 as 4.20 tells of it, and a guest that is the xenstore domain and
+// uses memory sharing and paging, with shadow page tables.
 func TestDomains(t *testing.T) {
 	dom0 := "0000 0000 2000ffff 0000030000000000 0000030000000000 0000000000000000 0000000000000000 0000000000000000" +
 		"52ae130000000000 d9bf3ef605000000 02000000 01000000 00000000 00000000000000000000000000000000 00000000" +
