@@ -1,0 +1,416 @@
+package grub
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// How tells what a menu runs on.
+type How struct {
+	// Env is the environment block; nil where it could not be read. A machine
+	// without one has an empty map.
+	Env map[string]string
+	// Platform is $grub_platform: pc, efi, …; empty where it is not known.
+	Platform string
+}
+
+// Menu is what a grub.cfg offers.
+type Menu struct {
+	Entries []*Entry // of the first level
+	// Default is what the variable default comes to: a number, a title or an
+	// id, for submenus with > between.
+	Default Value
+	// Sources are the files that the menu reads on, where they exist. What
+	// they add is not in Entries.
+	Sources []string
+	// BLS says that entries come from files of the Boot Loader Specification
+	// as well.
+	BLS      bool
+	Problems []Problem // places that could not be followed
+	More     int       // problems beyond those in Problems
+}
+
+// Entry is a menu entry or a submenu.
+type Entry struct {
+	Title string
+	ID    string   // of --id; empty without
+	Path  []string // titles of the submenus around it
+	// Number is the position by which default= can name it: 0, 1>2, …
+	Number string
+	Line   int // counted from 1
+	// Conditional says that it is unknown whether the entry is offered.
+	Conditional bool
+
+	Submenu []*Entry // of a submenu
+	Menu    bool     // it is a submenu
+
+	// Loader is the command that loads the kernel: multiboot2, multiboot or
+	// xen_hypervisor for Xen, linux, chainloader and others else; empty where
+	// the entry loads none.
+	Loader string
+	File   string // what it loads
+	// CommandLine is what GRUB gives to it: for Xen its command line. Where a
+	// part is not known, it is left out and Known is false.
+	CommandLine Value
+	Modules     []Module // what is loaded with it, in order: first dom0's kernel
+}
+
+// Module is a file that is loaded with a hypervisor.
+type Module struct {
+	File        string
+	CommandLine Value
+}
+
+// Xen tells whether the entry loads a hypervisor by its command. Other kernels
+// use multiboot as well; whether it is Xen, the file tells.
+func (e *Entry) Xen() bool {
+	return e.Loader == "multiboot" || e.Loader == "multiboot2" || e.Loader == "xen_hypervisor"
+}
+
+// menu gathers entries while a machine follows a program.
+type menu struct {
+	out     *Menu
+	how     How
+	count   int
+	level   []*Entry
+	pending []pending
+	path    []string
+	number  string
+	entry   *Entry // whose body is followed; nil at the level of the menu
+}
+
+type pending struct {
+	entry *Entry
+	body  []node
+}
+
+// ParseMenu follows a grub.cfg as GRUB does when it starts, and the body of
+// each entry as GRUB does when it is chosen.
+func ParseMenu(text []byte, how How) (*Menu, error) {
+	if len(text) > maxText {
+		return nil, ErrTooLarge
+	}
+	g := &menu{out: &Menu{}, how: how}
+	m := &machine{vars: map[string]Value{}, defined: map[string]bool{}, unset: how.unset, grub: true}
+	m.call = g.call
+	m.follow(string(text))
+	g.out.Entries = g.level
+	g.out.Default = m.get("default")
+	if g.out.BLS {
+		g.out.Default.Known = false
+	}
+	g.bodies(m, g.pending, nil, "", 1)
+	g.out.Problems, g.out.More = m.problems, m.more
+	if g.count >= maxEntries {
+		return g.out, fmt.Errorf("more than %d menu entries: %w", maxEntries, ErrTooLarge)
+	}
+	return g.out, nil
+}
+
+// unset is what a variable is that the menu does not set: GRUB itself sets
+// some.
+func (h How) unset(name string) Value {
+	switch {
+	case strings.HasPrefix(name, "feature_"):
+		return Value{Text: "y", Known: true} // as since GRUB 2.00
+	case name == "menuentry_id_option":
+		return Value{Text: "--id", Known: true}
+	case name == "grub_platform" && h.Platform != "":
+		return Value{Text: h.Platform, Known: true}
+	case slices.Contains([]string{"prefix", "root", "cmdpath", "config_directory", "config_file", "lang", "pager", "color_normal", "timeout_style"}, name), strings.HasPrefix(name, "grub_"), strings.HasPrefix(name, "net_"), strings.HasPrefix(name, "smbios_"):
+		return Value{}
+	case h.Env == nil && slices.Contains([]string{"saved_entry", "next_entry", "prev_saved_entry", "boot_once"}, name):
+		return Value{}
+	}
+	return Value{Known: true}
+}
+
+// bodies follows the bodies of entries, each with the variables as they stand
+// when the menu is shown.
+func (g *menu) bodies(m *machine, all []pending, path []string, number string, depth int) {
+	vars, unset, doubt, done := m.vars, m.unset, m.doubt, m.done
+	for _, p := range all {
+		m.vars, m.unset, m.doubt, m.done = maps.Clone(vars), unset, false, false
+		if !p.entry.Menu {
+			g.entry = p.entry
+			p.entry.CommandLine.Known = true
+			m.run(p.body, true)
+			g.entry = nil
+			continue
+		}
+		if depth > maxDepth {
+			m.problem(p.entry.Line, "submenus nested deeper than %d", maxDepth)
+			continue
+		}
+		g.level, g.pending = nil, nil
+		g.path = append(slices.Clone(path), p.entry.Title)
+		g.number = p.entry.Number + ">"
+		m.run(p.body, true)
+		p.entry.Submenu = g.level
+		g.bodies(m, g.pending, g.path, g.number, depth+1)
+	}
+	m.vars, m.unset, m.doubt, m.done = vars, unset, doubt, done
+}
+
+// call handles the commands of GRUB.
+func (g *menu) call(m *machine, n node, args []Value, certain bool) Tri {
+	certain = certain && !m.doubt
+	switch name := n.words[0].plain(); name {
+	case "set":
+		for _, a := range args {
+			// The name must be certain, the value need not be.
+			if name, text, ok := strings.Cut(a.Text, "="); ok {
+				m.set(name, Value{Text: text, Known: a.Known}, certain)
+			}
+		}
+		return Yes
+	case "load_env":
+		g.loadEnv(m, args, certain)
+		return Unknown
+	case "source", ".", "configfile":
+		if len(args) > 0 && g.entry == nil {
+			g.out.Sources = append(g.out.Sources, args[0].Text)
+		}
+		return Unknown
+	case "blscfg":
+		g.out.BLS = true
+		return Unknown
+	case "menuentry", "submenu", "hiddenentry":
+		g.menuentry(m, n, args, certain)
+		return Yes
+	case "multiboot", "multiboot2", "xen_hypervisor", "linux", "linuxefi", "linux16", "linux32", "chainloader", "kfreebsd", "knetbsd", "kopenbsd", "ntldr":
+		if g.entry != nil {
+			g.entry.Loader, g.entry.Modules = name, nil
+			g.entry.File, g.entry.CommandLine = load(args)
+			g.entry.CommandLine.Known = g.entry.CommandLine.Known && certain
+		}
+		return Yes
+	case "module", "module2", "xen_module":
+		if g.entry != nil && len(g.entry.Modules) < 100 {
+			var mod Module
+			mod.File, mod.CommandLine = load(args)
+			mod.CommandLine.Known = mod.CommandLine.Known && certain
+			g.entry.Modules = append(g.entry.Modules, mod)
+		}
+		return Yes
+	}
+	return Unknown
+}
+
+// loadEnv takes the environment block's variables, or those that are named.
+// Another file than the usual one is not known.
+func (g *menu) loadEnv(m *machine, args []Value, certain bool) {
+	var names []string
+	for _, a := range args {
+		if strings.HasPrefix(a.Text, "-") || !a.Known || strings.Contains(a.Text, "/") {
+			return
+		}
+		names = append(names, a.Text)
+	}
+	// A menu loads the block if it is there, and where Env is given, it is.
+	for name, text := range g.how.Env {
+		if len(names) == 0 || slices.Contains(names, name) {
+			m.set(name, Value{Text: text, Known: true}, certain || !m.doubt)
+		}
+	}
+}
+
+func (g *menu) menuentry(m *machine, n node, args []Value, certain bool) {
+	if g.entry != nil || len(n.bodies) == 0 || g.count >= maxEntries {
+		return
+	}
+	g.count++
+	e := &Entry{
+		Line: n.line, Conditional: !certain, Path: g.path, Menu: n.words[0].plain() == "submenu",
+		Number: g.number + strconv.Itoa(len(g.level)),
+	}
+	titled := false
+	for i := 0; i < len(args); i++ {
+		a := args[i].Text
+		value := ""
+		if i+1 < len(args) {
+			value = args[i+1].Text
+		}
+		switch {
+		case a == "--id":
+			e.ID = value
+			i++
+		case strings.HasPrefix(a, "--id="):
+			e.ID = a[len("--id="):]
+		case a == "--class", a == "--users", a == "--hotkey", a == "--source":
+			i++
+		case strings.HasPrefix(a, "--"):
+		case !titled:
+			e.Title, titled = a, true
+		}
+	}
+	g.level = append(g.level, e)
+	g.pending = append(g.pending, pending{e, n.bodies[0]})
+}
+
+// load divides the arguments of a loading command: options, the file, and what
+// is given to it. GRUB puts an argument with a blank between quotation marks
+// (grub_create_loader_cmdline).
+func load(args []Value) (file string, line Value) {
+	for len(args) > 0 && strings.HasPrefix(args[0].Text, "--") {
+		args = args[1:]
+	}
+	line.Known = true
+	if len(args) == 0 {
+		return "", line
+	}
+	file = args[0].Text
+	line.Known = args[0].Known
+	var words []string
+	for _, a := range args[1:] {
+		line.Known = line.Known && a.Known
+		if a.Text == "" && !a.Known {
+			continue
+		}
+		w := strings.NewReplacer(`\`, `\\`, `'`, `\'`, `"`, `\"`).Replace(a.Text)
+		if strings.Contains(w, " ") {
+			w = `"` + w + `"`
+		}
+		words = append(words, w)
+	}
+	line.Text = strings.Join(words, " ")
+	return file, line
+}
+
+// All returns the entries of all levels that are no submenus, in order.
+func (m *Menu) All() []*Entry {
+	var all []*Entry
+	var walk func([]*Entry)
+	walk = func(level []*Entry) {
+		for _, e := range level {
+			if e.Menu {
+				walk(e.Submenu)
+			} else {
+				all = append(all, e)
+			}
+		}
+	}
+	walk(m.Entries)
+	return all
+}
+
+// The reasons why it is not known what boots next.
+var (
+	ErrNoEntries = errors.New("the menu has no entry")
+	ErrUncertain = errors.New("what the menu's default is cannot be told from the file")
+)
+
+// Next returns the entry that boots next unless somebody chooses another one,
+// or why that is not known. A file of [Menu.Sources] may still change it.
+func (m *Menu) Next() (*Entry, error) {
+	if !m.Default.Known {
+		return nil, ErrUncertain
+	}
+	level := m.Entries
+	rest := m.Default.Text
+	for {
+		if len(level) == 0 {
+			return nil, ErrNoEntries
+		}
+		var name string
+		name, rest = firstName(rest)
+		e, err := find(level, name)
+		if err != nil {
+			return nil, err
+		}
+		if !e.Menu {
+			return e, nil
+		}
+		level = e.Submenu
+	}
+}
+
+// firstName takes what stands before a >; >> is a > within a title.
+func firstName(s string) (name, rest string) {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '>' {
+			if i+1 == len(s) || s[i+1] != '>' {
+				return b.String(), s[i+1:]
+			}
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String(), ""
+}
+
+// find chooses as get_entry_number does: a number counts entries; a text is a
+// title or an id, the first entry that has it; anything else is the first
+// entry.
+func find(level []*Entry, name string) (*Entry, error) {
+	at, isNumber := 0, true
+	if name != "" {
+		n, err := strconv.ParseUint(name, 0, 31)
+		at, isNumber = int(n), err == nil && !strings.Contains(name, "_")
+	}
+	if !isNumber {
+		at = 0
+		for i, e := range level {
+			if e.Title == name || e.ID == name {
+				if e.Conditional {
+					return nil, ErrUncertain
+				}
+				return level[i], nil
+			}
+		}
+	}
+	if at >= len(level) {
+		at = 0
+	}
+	// Any entry before it that may not be there moves the numbers.
+	for _, e := range level[:at+1] {
+		if e.Conditional {
+			return nil, ErrUncertain
+		}
+	}
+	return level[at], nil
+}
+
+const envHeader = "# GRUB Environment Block\n"
+
+// ErrNotEnv says that a text is no environment block.
+var ErrNotEnv = errors.New("not an environment block of GRUB")
+
+// ParseEnv reads an environment block (grubenv): a line NAME=value for each
+// variable, where a backslash keeps the next character, filled up with #.
+func ParseEnv(b []byte) (map[string]string, error) {
+	if len(b) > maxText {
+		return nil, ErrTooLarge
+	}
+	rest, ok := bytes.CutPrefix(b, []byte(envHeader))
+	if !ok {
+		return nil, ErrNotEnv
+	}
+	env := map[string]string{}
+	var line strings.Builder
+	for i := 0; i < len(rest); i++ {
+		switch {
+		case rest[i] == '#' && line.Len() == 0:
+			for i < len(rest) && rest[i] != '\n' {
+				i++
+			}
+		case rest[i] == '\\' && i+1 < len(rest):
+			i++
+			line.WriteByte(rest[i])
+		case rest[i] == '\n':
+			if name, value, ok := strings.Cut(line.String(), "="); ok && len(env) < 1000 {
+				env[name] = value
+			}
+			line.Reset()
+		default:
+			line.WriteByte(rest[i])
+		}
+	}
+	return env, nil
+}

@@ -1,0 +1,371 @@
+package grub
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// machine follows a program.
+type machine struct {
+	vars map[string]Value
+	// unset is the value of a variable nobody has set.
+	unset func(name string) Value
+	file  string
+	// doubt says that it is unknown whether what follows is run at all.
+	doubt bool
+	done  bool
+	full  bool // there are more variables than are kept
+	grub  bool // the program is in GRUB's language
+	// call handles a command that is none of the language; certain is false
+	// where it is unknown whether it runs. It returns how the command ends.
+	call     func(m *machine, n node, args []Value, certain bool) Tri
+	defined  map[string]bool // functions
+	problems []Problem
+	more     int
+}
+
+func (m *machine) problem(line int, format string, args ...any) {
+	if len(m.problems) == maxProblems {
+		m.more++
+		return
+	}
+	m.problems = append(m.problems, Problem{File: m.file, Line: line, Text: fmt.Sprintf(format, args...)})
+}
+
+func (m *machine) get(name string) Value {
+	if v, ok := m.vars[name]; ok {
+		return v
+	}
+	return m.unset(name)
+}
+
+func (m *machine) set(name string, v Value, certain bool) {
+	if len(v.Text) > maxWord {
+		v = Value{Text: v.Text[:maxWord]}
+	}
+	if !certain || m.doubt {
+		// It may keep what it had.
+		if old := m.get(name); old.Known && v.Known && old.Text == v.Text {
+			return
+		}
+		v = Value{Text: m.get(name).Text}
+	}
+	if _, ok := m.vars[name]; !ok && len(m.vars) >= maxVars {
+		// What is not kept must not be taken for what nobody has set.
+		if !m.full {
+			m.problem(0, "more than %d variables", maxVars)
+			m.full = true
+		}
+		m.unset = func(string) Value { return Value{} }
+		return
+	}
+	m.vars[name] = v
+}
+
+// forget makes every variable unknown: something ran that is not followed.
+func (m *machine) forget() {
+	for name, v := range m.vars {
+		m.vars[name] = Value{Text: v.Text}
+	}
+	m.unset = func(string) Value { return Value{} }
+}
+
+// follow reads a text and runs it.
+func (m *machine) follow(text string) {
+	p := &parser{grub: m.grub, tokens: lex(text), problem: m.problem}
+	nodes := p.list()
+	m.run(nodes, true)
+	if p.tooDeep {
+		m.forget()
+	}
+}
+
+// run follows commands and returns how the last one ends.
+func (m *machine) run(nodes []node, certain bool) Tri {
+	last := Yes
+	for _, n := range nodes {
+		if m.done {
+			return last
+		}
+		sure := certain
+		switch {
+		case n.glue == "&&" && last == No, n.glue == "||" && last == Yes:
+			continue
+		case n.glue != "" && last == Unknown:
+			sure = false
+		}
+		end := m.step(n, sure)
+		if !sure && certain {
+			end = Unknown
+		}
+		last = end
+	}
+	return last
+}
+
+func (m *machine) step(n node, certain bool) Tri {
+	switch n.kind {
+	case branch:
+		return m.branch(n, certain)
+	case group:
+		return m.run(n.bodies[0], certain)
+	case aside:
+		return Unknown
+	case define:
+		if len(n.words) > 0 {
+			m.defined[n.words[0].plain()] = true
+		}
+		return Yes
+	case maybe:
+		for _, w := range n.words {
+			if name, _, ok := assignment(w); ok {
+				m.set(name, Value{}, false)
+			}
+		}
+		// The variable of a for.
+		if len(n.words) > 0 && isName(n.words[0].plain()) {
+			m.set(n.words[0].plain(), Value{}, false)
+		}
+		return Unknown
+	}
+	return m.command(n, certain)
+}
+
+func (m *machine) branch(n node, certain bool) Tri {
+	for i, cond := range n.conds {
+		switch m.run(cond, certain) {
+		case Yes:
+			return m.run(n.bodies[i], certain)
+		case Unknown:
+			// From here on any branch may run, or none.
+			for j := i; j < len(n.bodies); j++ {
+				if j > i && j < len(n.conds) {
+					m.run(n.conds[j], false)
+				}
+				m.run(n.bodies[j], false)
+			}
+			return Unknown
+		}
+	}
+	if len(n.bodies) > len(n.conds) {
+		return m.run(n.bodies[len(n.conds)], certain)
+	}
+	return Yes
+}
+
+// assignment divides NAME=value; the parts are those of the value.
+func assignment(t token) (name string, parts []part, ok bool) {
+	if t.op != "" || len(t.parts) == 0 || t.parts[0].kind != literal || t.parts[0].quoted {
+		return "", nil, false
+	}
+	name, rest, found := strings.Cut(t.parts[0].text, "=")
+	if !found || !isName(name) {
+		return "", nil, false
+	}
+	return name, append([]part{{literal, rest, true}}, t.parts[1:]...), true
+}
+
+func (m *machine) command(n node, certain bool) Tri {
+	// Assignments before a command are for that command alone.
+	first := 0
+	for first < len(n.words) {
+		if _, _, ok := assignment(n.words[first]); !ok {
+			break
+		}
+		first++
+	}
+	if first == len(n.words) {
+		for _, w := range n.words {
+			name, parts, _ := assignment(w)
+			m.set(name, m.text(parts), certain)
+		}
+		return Yes
+	}
+	words := n.words[first:]
+	negated := false
+	for len(words) > 1 && words[0].plain() == "!" {
+		words, negated = words[1:], !negated
+	}
+	before := n.words[:first]
+	n.words = words
+	end := m.builtin(n, before, certain)
+	if negated {
+		return end.not()
+	}
+	return end
+}
+
+// special are the commands that keep the assignments before them (POSIX.1,
+// 2.14). Those of other commands are gone when the command is.
+var special = []string{":", ".", "break", "continue", "eval", "exec", "exit", "export", "readonly", "return", "set", "shift", "times", "trap", "unset"}
+
+// builtin follows the commands of both languages and leaves the others to
+// call.
+func (m *machine) builtin(n node, before []token, certain bool) Tri {
+	words := n.words
+	name := words[0].plain()
+	if slices.Contains(special, name) {
+		for _, w := range before {
+			name, parts, _ := assignment(w)
+			m.set(name, m.text(parts), certain)
+		}
+	}
+	args := m.fields(words[1:])
+	switch name {
+	case "[", "test":
+		return m.test(args)
+	case "true", ":":
+		return Yes
+	case "false":
+		return No
+	case "exit", "return":
+		if certain && !m.doubt {
+			m.done = true
+		}
+		m.doubt = true
+		return Unknown
+	case "unset":
+		for _, a := range args {
+			if a.Known {
+				m.set(a.Text, Value{Known: true}, certain)
+			}
+		}
+		return Yes
+	case "export", "readonly", "local":
+		for _, w := range words[1:] {
+			if name, parts, ok := assignment(w); ok {
+				m.set(name, m.text(parts), certain)
+			}
+		}
+		return Yes
+	}
+	if m.defined[name] {
+		m.problem(n.line, "function %q is not followed", name)
+		m.forget()
+		return Unknown
+	}
+	return m.call(m, n, args, certain)
+}
+
+// text puts the parts of one word together, without dividing it.
+func (m *machine) text(parts []part) Value {
+	v := Value{Known: true}
+	var b strings.Builder
+	for _, p := range parts {
+		switch p.kind {
+		case literal:
+			b.WriteString(p.text)
+		case variable:
+			w := m.get(p.text)
+			b.WriteString(w.Text)
+			v.Known = v.Known && w.Known
+		case opaque:
+			v.Known = false
+		}
+		if b.Len() > maxWord {
+			return Value{Text: b.String()[:maxWord]}
+		}
+	}
+	v.Text = b.String()
+	return v
+}
+
+// fields are the arguments that words come to: a variable outside quotes is
+// divided at its blanks, and is no argument at all where it is empty.
+func (m *machine) fields(words []token) []Value {
+	var args []Value
+	total := 0
+	for _, w := range words {
+		cur := Value{Known: true}
+		there := false
+		for _, p := range w.parts {
+			if p.kind != variable || p.quoted {
+				v := m.text([]part{p})
+				cur.Text += v.Text
+				cur.Known = cur.Known && v.Known
+				there = there || p.kind == literal || p.quoted || !v.Known
+				continue
+			}
+			v := m.get(p.text)
+			pieces := strings.Fields(v.Text)
+			if cur.Known = cur.Known && v.Known; !v.Known {
+				there = true
+			}
+			for i, piece := range pieces {
+				if i > 0 || there && cur.Text != "" && strings.HasPrefix(v.Text, " ") {
+					args = append(args, cur)
+					cur = Value{Known: v.Known}
+				}
+				cur.Text += piece
+				there = true
+			}
+		}
+		if there {
+			args = append(args, cur)
+		}
+		for _, a := range args[max(0, len(args)-1):] {
+			if total += len(a.Text); total > maxWord {
+				return args
+			}
+		}
+	}
+	return args
+}
+
+// test follows [ … ] as far as it asks for texts and numbers. Files are not
+// looked at.
+func (m *machine) test(args []Value) Tri {
+	if n := len(args); n > 0 && args[n-1].Text == "]" {
+		args = args[:n-1]
+	}
+	for _, op := range []string{"-o", "-a"} {
+		for i, a := range args {
+			if i == 0 || !a.Known || a.Text != op || i == len(args)-1 {
+				continue
+			}
+			left, right := m.test(args[:i]), m.test(args[i+1:])
+			decisive := Yes
+			if op == "-a" {
+				decisive = No
+			}
+			switch {
+			case left == decisive || right == decisive:
+				return decisive
+			case left == Unknown || right == Unknown:
+				return Unknown
+			}
+			return decisive.not()
+		}
+	}
+	switch len(args) {
+	case 0:
+		return No
+	case 1:
+		if !args[0].Known {
+			return Unknown
+		}
+		return tri(args[0].Text != "")
+	case 2:
+		if args[0].Text == "!" {
+			return m.test(args[1:]).not()
+		}
+		if (args[0].Text == "-n" || args[0].Text == "-z") && args[1].Known {
+			return tri((args[1].Text != "") == (args[0].Text == "-n"))
+		}
+	case 3:
+		if !args[0].Known || !args[2].Known {
+			return Unknown
+		}
+		switch args[1].Text {
+		case "=", "==", "-eq":
+			return tri(args[0].Text == args[2].Text)
+		case "!=", "-ne":
+			return tri(args[0].Text != args[2].Text)
+		}
+	}
+	if args[0].Text == "!" && len(args) <= 4 {
+		return m.test(args[1:]).not()
+	}
+	return Unknown
+}
