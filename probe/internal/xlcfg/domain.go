@@ -1,6 +1,7 @@
 package xlcfg
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -44,6 +45,9 @@ func Domain(f *File) facts.Domain {
 	}
 	r.typ()
 	r.deprecations()
+	slices.SortStableFunc(r.d.Problems, func(a, b facts.DomainProblem) int {
+		return cmp.Or(a.Line-b.Line, a.Column-b.Column)
+	})
 	return r.d
 }
 
@@ -80,7 +84,7 @@ func (r *reader) typ() {
 		return "", quote(v) + " is no domain builder"
 	})
 	switch {
-	case r.d.Type.IsZero():
+	case r.d.Type.IsZero() || builder.IsBad():
 		store(r, b, &r.d.Type, builder)
 	case r.d.Type.Given && builder.Given && r.d.Type.Value != builder.Value:
 		store(r, b, &r.d.Type, facts.BadSetting[facts.DomainType]("type and builder contradict each other", b.Line))

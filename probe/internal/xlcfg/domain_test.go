@@ -111,6 +111,7 @@ func TestSettings(t *testing.T) {
 		{`builder='generic'`, facts.Set(facts.PV, 1), func(d d) any { return d.Type }},
 		{"type='hvm'\nbuilder='hvm'", facts.Set(facts.HVM, 1), func(d d) any { return d.Type }},
 		{"builder='hvm'\ntype='pv'", facts.BadSetting[facts.DomainType]("type and builder contradict each other", 1), func(d d) any { return d.Type }},
+		{"type='pv'\nbuilder='linux'", facts.BadSetting[facts.DomainType](`"linux" is no domain builder`, 2), func(d d) any { return d.Type }},
 		{`hap='yes'`, facts.BadSetting[bool](`"yes" is no number`, 1), func(d d) any { return d.HAP }},
 		{`hap=[1]`, facts.BadSetting[bool]("a list where a single value is expected", 1), func(d d) any { return d.HAP }},
 		{"vcpus=1\nvcpus+=1", facts.BadSetting[uint64]("+= on a number", 2), func(d d) any { return d.CPU.VCPUs }},

@@ -17,6 +17,7 @@ import (
 const (
 	MaxSize     = 1 << 20 // bytes of a file; the largest honest ones have some ten thousand
 	maxNesting  = 8       // of lists; xl.cfg(5) needs two levels
+	maxValues   = 20_000  // of a file, elements of lists included
 	maxProblems = 100
 )
 
@@ -100,7 +101,7 @@ func Parse(b []byte) *File {
 		p.lex.pos, p.lex.begin = len(mark), len(mark)
 	}
 	p.next()
-	for p.tok.kind != endOfFile {
+	for p.tok.kind != endOfFile && p.values <= maxValues {
 		p.statement()
 	}
 	return &File{p.assignments, p.problems.list}
@@ -113,6 +114,7 @@ type parser struct {
 	problems    problems
 	why         string          // the last failure
 	lists       map[string]bool // by key: whether its last good value is a list
+	values      int             // read so far
 	hush        bool            // do not repeat what stands here: it may be a secret
 }
 
@@ -176,6 +178,9 @@ func (p *parser) statement() {
 // value reads a single value or a list and reports whether it could.
 func (p *parser) value(depth int) (Value, bool) {
 	v := Value{Line: p.tok.line, Column: p.tok.column}
+	if p.values++; p.values > maxValues {
+		return v, p.wrong("more values than any domain has; the rest was not read")
+	}
 	if p.tok.kind == atom {
 		v.Text, v.Quoted = p.tok.text, p.tok.quoted
 		p.next()

@@ -127,8 +127,14 @@ func TestBounds(t *testing.T) {
 			t.Errorf("%d problems of %d assignments", len(f.Problems), len(f.Assignments))
 		}
 	})
+	t.Run("values", func(t *testing.T) {
+		f := Parse([]byte("b=1\na=[" + strings.Repeat("1,", 100_000) + "]\nc=1"))
+		if got := show(f); got != "b=1 a!" || len(f.Problems) != 1 {
+			t.Errorf("got %q with %v", got, f.Problems)
+		}
+	})
 	t.Run("appending is linear", func(t *testing.T) {
-		f := Parse([]byte("a='" + strings.Repeat("x", 400_000) + "'\n" + strings.Repeat("a+=''\n", 90_000)))
+		f := Parse([]byte("a='" + strings.Repeat("x", 400_000) + "'\n" + strings.Repeat("a+=''\n", 15_000)))
 		if s := f.Settings(); len(s) != 1 || len(s[0].Value.Text) != 400_000 {
 			t.Errorf("got %d settings", len(s))
 		}
