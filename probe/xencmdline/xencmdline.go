@@ -12,11 +12,13 @@ import "strings"
 
 const (
 	// RunningLimit is the number of bytes of a command line that a running Xen
-	// up to 4.19 keeps to be asked for (xen_commandline_t, less its NUL). It
-	// obeys what comes after all the same.
+	// answers XENVER_commandline with (xen_commandline_t, less its NUL). It
+	// obeys what comes after all the same. XENVER_commandline2 has no limit of
+	// its own, but releases that have it keep the line in a buffer of this size
+	// (saved_cmdline): a text of this length is in doubt from either.
 	RunningLimit = 1023
 
-	maxText   = 64 << 10 // XENVER_commandline2 answers no longer one
+	maxText   = 64 << 10 // no hypercall answers a longer one
 	maxOption = 127      // MAX_PARAM_SIZE, less its NUL: Xen drops the rest of an option
 )
 

@@ -18,6 +18,8 @@ const (
 	maxText  = 64 << 20 // conring_size= can make the ring this large
 	maxFacts = 5000
 
+	maxLine = 8 << 10 // Xen's own buffer has 2 KiB; the rest is not looked at
+
 	// A terminal is at least this wide.
 	terminalWidth = 79
 	// Mail is folded no earlier.
@@ -103,7 +105,8 @@ func (p *parser) read(line string) {
 		p.pending.text, p.pending.line, p.pending.length = text, p.number, len(line)
 		return
 	}
-	if p.pending.text == "" {
+	if p.pending.text == "" || len(p.pending.text)+len(line) > maxLine {
+		p.flush()
 		return
 	}
 	// A line of somebody else ends Xen's; the rest of a broken one does not
@@ -131,7 +134,7 @@ func (p *parser) flush() {
 	text, line, joined := p.pending.text, p.pending.line, p.pending.joined
 	p.pending.text, p.pending.joined = "", false
 	text = strings.TrimSpace(text)
-	if text == "" {
+	if text == "" || len(text) > maxLine {
 		return
 	}
 	for _, l := range forms {
