@@ -280,11 +280,19 @@ func (j *judging) cores() (used []facts.ArmCore, certain bool) {
 	if j.h.CPU.Arm == nil {
 		return nil, false
 	}
-	if b, ok := j.h.CPU.Arm.Boot.Get(); ok {
+	if b, ok := j.h.CPU.Arm.Boot.Get(); ok && !j.everyCore() {
 		return []facts.ArmCore{b}, true
 	}
 	all, ok := j.h.CPU.Arm.Cores.Get()
 	return all, ok && len(all) == 1
+}
+
+// everyCore reports that Xen is told to use CPUs unlike the boot CPU as well
+// (hmp-unsafe), so that one core that a row names is enough.
+func (j *judging) everyCore() bool {
+	l, _ := j.line()
+	v, _ := l.Bool("hmp-unsafe", false)
+	return v
 }
 
 // core answers a qualifier that names an Arm core.
@@ -311,7 +319,7 @@ func (j *judging) core(r support.CoreRange) (Tri, string) {
 	switch {
 	case any == No:
 		return No, "This host's CPU is " + coreList(used) + "."
-	case any == Yes && !certain:
+	case any == Yes && !certain && !j.everyCore():
 		return Maybe, "Xen uses only CPUs like the boot CPU, and which one that is, is not known"
 	}
 	return any, why

@@ -66,6 +66,10 @@ var pvhRule = Rule{
 		return j.guests(rows, func(row support.Row, f Finding) (Finding, []requirement) {
 			if role, _ := row.Applies.Term(support.TermRole); role.Value == "dom0" {
 				f.For = []string{"pvh-dom0"}
+				if d, ok := j.h.Machine.DomainType.Get(); ok && j.underXen() && d == "pvh" {
+					f.InUse, f.Do = Yes, "Take pvh out of dom0= on Xen's command line for a PV dom0."
+					return f, nil // it runs, so what it needs is there
+				}
 				return f, []requirement{needVirt, needIOMMU}
 			}
 			f.For = []string{"pvh"}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/probe/xencmdline"
 	"github.com/xencheck/xencheck/support"
 )
 
@@ -21,6 +22,9 @@ type judging struct {
 	arch    facts.Arch // of the hardware; empty when not known
 	xen     facts.Arch // Xen is, or would be, built for this; empty when not known
 	xenNote string     // why xen is what it is, where that is not obvious
+
+	cmdline xencmdline.Line // Xen's command line, once parsed is true
+	parsed  bool
 }
 
 func newJudging(st *support.Statement, h *facts.Host, o Options) *judging {

@@ -85,6 +85,9 @@ var efiRule = Rule{
 			f, ok := j.efi(f)
 			if ok {
 				f.InUse, f.Why = Maybe, "This machine was booted through EFI; Xen would be too."
+				if j.underXen() {
+					f.InUse, f.Why = Yes, "Xen was booted through EFI."
+				}
 			}
 			return f, ok
 		})
@@ -122,6 +125,9 @@ var secureBootRule = Rule{
 			case known && on:
 				f.InUse, f.Why = Maybe, "Secure Boot is on; a Xen booted that way is graded by this row."
 				f.Do = "Turn Secure Boot off in the firmware's setup, or accept what the row says."
+				if j.underXen() {
+					f.InUse, f.Why = Yes, "Xen was booted with Secure Boot on."
+				}
 			case known || sb.IsAbsent():
 				f.InUse, f.Why = No, "The firmware could do Secure Boot; it is off."
 			default:
@@ -151,7 +157,8 @@ var qosRule = Rule{
 				f.For = intents
 				return f, false
 			}
-			return decide(f, x.QoS, "The CPU has it; Xen leaves it alone unless psr= is on its command line.", "The CPU has none of these technologies.")
+			f, ok := decide(f, x.QoS, "The CPU has it; Xen leaves it alone unless psr= is on its command line.", "The CPU has none of these technologies.")
+			return j.nowUsed(f, ok, "Take psr= off Xen's command line.", sub("psr", "cmt", "cat", "cdp", "mba")), ok
 		})
 	},
 }
@@ -172,7 +179,8 @@ var sveRule = Rule{
 			if v, ok := o.Get(); ok && !v {
 				o = facts.Missing[bool](o.Source)
 			}
-			return decide(f, o, "The CPU has it; Xen gives it to nobody unless built for it and told to.", "The CPU has no SVE.")
+			f, ok := decide(f, o, "The CPU has it; Xen gives it to nobody unless built for it and told to.", "The CPU has no SVE.")
+			return j.nowUsed(f, ok, "Take sve= out of dom0= on Xen's command line.", dom0SVE), ok
 		})
 	},
 }
@@ -258,7 +266,8 @@ var itsRule = Rule{
 		return j.feature(rows, "its", func(f Finding) (Finding, bool) {
 			o := j.h.Interrupts.ITS
 			f.Seen = []Seen{seen("ITS units", o, itoa)}
-			return decide(f, o, "This host has an ITS; default builds of Xen leave it alone.", "This host has no ITS.")
+			f, ok := decide(f, o, "This host has an ITS; default builds of Xen leave it alone.", "This host has no ITS.")
+			return j.nowUsed(f, ok, "Use a Xen that is built without CONFIG_HAS_ITS.", built("CONFIG_HAS_ITS", "")), ok
 		})
 	},
 }

@@ -64,6 +64,8 @@ func List() []Rule {
 		passthroughRule,
 		armPassthroughRule,
 		nestedRule,
+		usageRule,
+		elsewhereRule,
 	}
 }
 
@@ -86,6 +88,10 @@ func Evaluate(st *support.Statement, h *facts.Host, o Options) *Verdict {
 		}
 		for _, f := range r.judge(j, rows) {
 			f.Rule = r.ID
+			if j.underXen() && f.Outcome == Judged && f.InUse == Yes && r.ID != domainsRuleID && !slices.Contains(f.For, Base) {
+				// What a running Xen uses counts by itself.
+				f.For = append([]string{Base}, f.For...)
+			}
 			v.Findings = append(v.Findings, f)
 		}
 	}
@@ -106,6 +112,9 @@ func Evaluate(st *support.Statement, h *facts.Host, o Options) *Verdict {
 func (r Rule) claims(row support.Row) bool {
 	if r.ID == "host-architecture" && sectionIs(row, "Host Architecture") {
 		return true
+	}
+	if r.ID == usageRuleID {
+		return usageOf(row) != nil
 	}
 	return slices.Contains(r.Rows, row.Heading)
 }
