@@ -286,12 +286,40 @@ var kconfigRule = Rule{
 		if ref == nil {
 			return out
 		}
-		return append(out, Finding{
+		f := Finding{
 			Row: ref, Title: "Kconfig", Outcome: NotVisible, Applies: Maybe, InUse: Maybe,
 			Needs: observations["kconfig"].needs.words(),
 			Why:   "Builds of Xen with EXPERT or DEBUG options are excluded from security support; the hardware does not tell how Xen is built.",
-		})
+		}
+		if j.setUp() {
+			f = j.buildOptions(f)
+		}
+		return append(out, f)
 	},
+}
+
+// buildOptions judges the section's prose by the build's configuration.
+func (j *judging) buildOptions(f Finding) Finding {
+	f.Needs = ""
+	expertBuild, debug := expert(j), built("CONFIG_DEBUG", "")(j)
+	f.Seen = []Seen{expertBuild.seen, debug.seen}
+	switch {
+	case expertBuild.use == Yes || debug.use == Yes:
+		f.Applies, f.InUse, f.For = Yes, Yes, []string{Base}
+		f = j.say(f, support.Level{Functional: support.FunctionalNotStated, Security: support.SecurityNo})
+		f.Why = "This Xen is built with CONFIG_EXPERT or CONFIG_DEBUG, which the statement excludes from security support."
+		f.Do = "Use a Xen that is built without them."
+	case expertBuild.use == Maybe || debug.use == Maybe:
+		f = unreadable(f, "Whether this Xen is built with EXPERT or DEBUG options is not known.")
+		if j.underXen() && !j.before("4.14") {
+			f.For = []string{Base}
+		}
+		f.Do = sentenceOf(debug.remedy)
+	default:
+		f.Outcome, f.Applies, f.InUse = NotApplicable, Yes, No
+		f.Why = "This Xen is built without EXPERT and DEBUG options."
+	}
+	return f
 }
 
 var releaseRule = Rule{

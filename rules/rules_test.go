@@ -592,6 +592,12 @@ func TestLessEvidenceNeverHelps(t *testing.T) {
 		"arm32 on Armv8": func() *facts.Host {
 			return arm64(func(h *facts.Host) { h.Machine.KernelArch = facts.Is("armv7l", "uname") })
 		},
+		"dom0":          func() *facts.Host { return dom0Of(x86(nil), 22) },
+		"dom0 debugged": func() *facts.Host { return dom0Of(x86(nil), 22, xenLine("sync_console vpmu=on"), pool("null")) },
+		"dom0 expert": func() *facts.Host {
+			return dom0Of(x86(nil), 22, config("CONFIG_EXPERT", "y"), store("oxenstored", true))
+		},
+		"dom0 Arm": func() *facts.Host { return dom0Of(arm64(cores(a53(), a57(1, 0))), 22, xenLine("hmp-unsafe")) },
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	var intents []string
