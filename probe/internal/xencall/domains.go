@@ -22,32 +22,32 @@ const (
 // Domain is what Xen knows of a domain (struct xen_domctl_getdomaininfo). The
 // domain's UUID (offset 76) is not read.
 type Domain struct {
-	ID       uint16 // offset 0
-	Flags    uint32 // offset 4, as they are; the fields below spell them out
-	Dying    bool   // being destroyed
-	HVM      bool   // HVM or PVH, as opposed to PV; always on Arm
-	Shutdown bool   // the guest has shut down
-	Paused   bool   // by the control domain
-	Blocked  bool   // waiting for an event
-	Running  bool
-	Debugged bool
-	Xenstore bool // it is the xenstore domain
-	HAP      bool // hardware assisted paging; without it an HVM domain has shadow page tables
+	ID       uint16 `json:"id"`       // offset 0
+	Flags    uint32 `json:"flags"`    // offset 4, as they are; the fields below spell them out
+	Dying    bool   `json:"dying"`    // being destroyed
+	HVM      bool   `json:"hvm"`      // HVM or PVH, as opposed to PV; always on Arm
+	Shutdown bool   `json:"shutdown"` // the guest has shut down
+	Paused   bool   `json:"paused"`   // by the control domain
+	Blocked  bool   `json:"blocked"`  // waiting for an event
+	Running  bool   `json:"running"`
+	Debugged bool   `json:"debugged"`
+	Xenstore bool   `json:"xenstore"` // it is the xenstore domain
+	HAP      bool   `json:"hap"`      // hardware assisted paging; without it an HVM domain has shadow page tables
 
-	Pages            uint64 // offset 8: of 4 KiB, populated
-	MaxPages         uint64 // offset 16
-	OutstandingPages uint64 // offset 24
-	SharedPages      uint64 // offset 32: memory sharing
-	PagedPages       uint64 // offset 40: memory paging
-	OnlineVCPUs      uint32 // offset 64
-	VCPUs            uint32 // offset 68, max_vcpu_id plus 1
-	SSIDRef          uint32 // offset 72: the security label's number
-	CPUPool          int    // offset 92; -1 in none
+	Pages            uint64 `json:"pages"`             // offset 8: of 4 KiB, populated
+	MaxPages         uint64 `json:"max_pages"`         // offset 16
+	OutstandingPages uint64 `json:"outstanding_pages"` // offset 24
+	SharedPages      uint64 `json:"shared_pages"`      // offset 32: memory sharing
+	PagedPages       uint64 `json:"paged_pages"`       // offset 40: memory paging
+	OnlineVCPUs      uint32 `json:"online_vcpus"`      // offset 64
+	VCPUs            uint32 `json:"vcpus"`             // offset 68, max_vcpu_id plus 1
+	SSIDRef          uint32 `json:"ssid_ref"`          // offset 72: the security label's number
+	CPUPool          int    `json:"cpu_pool"`          // offset 92; -1 in none
 
 	// Emulation is the set of devices that Xen itself emulates for the domain
 	// (arch-x86/xen.h, struct xen_arch_domainconfig, emulation_flags). It means
 	// something on x86 only; see [Domain.PVH].
-	Emulation uint32
+	Emulation uint32 `json:"emulation"`
 }
 
 // Devices that a PC has and a PVH domain has not (XEN_X86_EMU_*).
@@ -162,10 +162,10 @@ func decodeDomain(version Interface, b []byte) (Domain, error) {
 // CPUPool is a set of CPUs with a scheduler of its own (struct
 // xen_sysctl_cpupool_op).
 type CPUPool struct {
-	ID        uint32    // offset 4
-	Scheduler Scheduler // offset 8
-	Domains   uint32    // offset 20
-	CPUs      []int     // the numbers set in the map at offset 24, ascending
+	ID        uint32    `json:"id"`        // offset 4
+	Scheduler Scheduler `json:"scheduler"` // offset 8
+	Domains   uint32    `json:"domains"`   // offset 20
+	CPUs      []int     `json:"cpus"`      // the numbers set in the map at offset 24, ascending
 }
 
 // maxPools bounds the list; each pool needs a CPU.

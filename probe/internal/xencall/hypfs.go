@@ -274,9 +274,9 @@ func gunzip(b []byte) ([]byte, error) {
 
 // HypfsValue is a file of the hypervisor file system as text.
 type HypfsValue struct {
-	Path     string
-	Text     string
-	Writable bool
+	Path     string `json:"path"`
+	Text     string `json:"text"`
+	Writable bool   `json:"writable"`
 }
 
 // Bounds of [Xen.HypfsTree].

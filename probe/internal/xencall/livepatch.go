@@ -7,10 +7,10 @@ import (
 
 // LivePatch is a payload that is loaded into the hypervisor.
 type LivePatch struct {
-	Name  string
-	State LivePatchState
+	Name  string         `json:"name"`
+	State LivePatchState `json:"state"`
 	// Result is 0, or the negative errno of the last action on it.
-	Result int32
+	Result int32 `json:"result"`
 }
 
 // LivePatchState is how far a payload is (sysctl.h, LIVEPATCH_STATE_*).

@@ -8,9 +8,9 @@ import (
 // MapEntry is a range of the machine's address map, as BIOS function E820
 // gives it: 20 bytes, packed.
 type MapEntry struct {
-	Start uint64 // offset 0: physical address
-	Size  uint64 // offset 8: bytes
-	Type  uint32 // offset 16: 1 is RAM, 2 reserved, 3 ACPI, 4 ACPI NVS, 5 unusable
+	Start uint64 `json:"start"` // offset 0: physical address
+	Size  uint64 `json:"size"`  // offset 8: bytes
+	Type  uint32 `json:"type"`  // offset 16: 1 is RAM, 2 reserved, 3 ACPI, 4 ACPI NVS, 5 unusable
 }
 
 // TypeRAM is the type of usable memory.

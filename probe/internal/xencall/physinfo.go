@@ -49,34 +49,34 @@ func (c Capability) String() string {
 
 // PhysInfo is the host as Xen counts it (struct xen_sysctl_physinfo).
 type PhysInfo struct {
-	Interface      Interface
-	ThreadsPerCore uint32 // offset 0
-	CoresPerSocket uint32 // offset 4
-	CPUs           uint32 // offset 8: logical CPUs that Xen has online
-	MaxCPUID       uint32 // offset 12: the largest CPU number there may be
-	Nodes          uint32 // offset 16: NUMA nodes online
-	MaxNodeID      uint32 // offset 20
-	CPUKHz         uint32 // offset 24
+	Interface      Interface `json:"interface"`
+	ThreadsPerCore uint32    `json:"threads_per_core"` // offset 0
+	CoresPerSocket uint32    `json:"cores_per_socket"` // offset 4
+	CPUs           uint32    `json:"cpus"`             // offset 8: logical CPUs that Xen has online
+	MaxCPUID       uint32    `json:"max_cpu_id"`       // offset 12: the largest CPU number there may be
+	Nodes          uint32    `json:"nodes"`            // offset 16: NUMA nodes online
+	MaxNodeID      uint32    `json:"max_node_id"`      // offset 20
+	CPUKHz         uint32    `json:"cpu_khz"`          // offset 24
 
 	// Capabilities (offset 28) has the bits that are set, Reported those whose
 	// absence means something in this interface version.
-	Capabilities Capability
-	Reported     Capability
+	Capabilities Capability `json:"capabilities"`
+	Reported     Capability `json:"reported"`
 	// ArchCapabilities (offset 32 from 4.17 on, 0 before) has a meaning of its
 	// own on each architecture; see [PhysInfo.SVEVectorBits].
-	ArchCapabilities uint32
+	ArchCapabilities uint32 `json:"arch_capabilities"`
 
 	// Memory is counted in pages of 4 KiB on every architecture. The fields
 	// follow each other from offset 40, or 32 before 4.17.
-	TotalPages       uint64 // RAM that Xen has, its own included
-	FreePages        uint64
-	ScrubPages       uint64
-	OutstandingPages uint64 // claimed, not yet allocated
-	MaxMFN           uint64 // the highest page address there may be, not an amount
+	TotalPages       uint64 `json:"total_pages"` // RAM that Xen has, its own included
+	FreePages        uint64 `json:"free_pages"`
+	ScrubPages       uint64 `json:"scrub_pages"`
+	OutstandingPages uint64 `json:"outstanding_pages"` // claimed, not yet allocated
+	MaxMFN           uint64 `json:"max_mfn"`           // the highest page address there may be, not an amount
 	// HWCap is the CPUID feature words after Xen's own masking: 1:EDX, 1:ECX,
 	// 0x80000001:EDX, 0x80000001:ECX, 0xD[1]:EAX, 7:EBX, 7:ECX, 0x80000007:EDX.
 	// All zero on Arm.
-	HWCap [8]uint32
+	HWCap [8]uint32 `json:"hw_cap"`
 }
 
 // maxPages bounds what can be a number of pages: 2^52 of them fill a 64-bit

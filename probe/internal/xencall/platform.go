@@ -36,17 +36,17 @@ func (x *Xen) askPlatform(ctx context.Context, name string, command uint32, ask 
 
 // PhysicalCPU is a logical CPU of the host, dom0 or not.
 type PhysicalCPU struct {
-	ID     uint32
-	Online bool
-	APICID uint32
-	ACPIID uint32 // of its processor entry in the MADT
+	ID     uint32 `json:"id"`
+	Online bool   `json:"online"`
+	APICID uint32 `json:"apic_id"`
+	ACPIID uint32 `json:"acpi_id"` // of its processor entry in the MADT
 
 	// The signature is read from the CPU itself and is empty while it is
 	// offline.
-	Vendor   string // CPUID leaf 0: GenuineIntel, AuthenticAMD, …
-	Family   uint32 // base plus extended
-	Model    uint32 // base plus extended
-	Stepping uint32
+	Vendor   string `json:"vendor"` // CPUID leaf 0: GenuineIntel, AuthenticAMD, …
+	Family   uint32 `json:"family"` // base plus extended
+	Model    uint32 `json:"model"`  // base plus extended
+	Stepping uint32 `json:"stepping"`
 }
 
 // Flags of struct xenpf_pcpuinfo.

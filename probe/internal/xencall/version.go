@@ -81,10 +81,10 @@ func (x *Xen) Changeset(ctx context.Context) (string, error) {
 
 // CompileInfo says who built the hypervisor, with what and when.
 type CompileInfo struct {
-	Compiler string // offset 0, 64 bytes
-	By       string // offset 64, 16 bytes
-	Domain   string // offset 80, 32 bytes
-	Date     string // offset 112, 32 bytes; free text
+	Compiler string `json:"compiler"` // offset 0, 64 bytes
+	By       string `json:"by"`       // offset 64, 16 bytes
+	Domain   string `json:"domain"`   // offset 80, 32 bytes
+	Date     string `json:"date"`     // offset 112, 32 bytes; free text
 }
 
 const compileInfoSize = 144
@@ -116,12 +116,12 @@ func decodeCompileInfo(b []byte) (CompileInfo, error) {
 
 // CommandLine is the command line Xen was started with.
 type CommandLine struct {
-	Text string
+	Text string `json:"text"`
 	// Cut tells that the text has just the length of Xen's buffer: more may
 	// have followed, which this Xen does not tell.
-	Cut bool
+	Cut bool `json:"cut"`
 	// Call is the sub-command that told it.
-	Call string
+	Call string `json:"call"`
 }
 
 // CommandLine returns the command line, by XENVER_commandline2, which tells
