@@ -191,15 +191,15 @@ var usages = []usage{
 
 	// Offered to every Arm guest, so in use wherever Xen runs.
 	{rows: []string{"super-page-support--arm", "arm-guest-device-tree-support", "arm-guest-psci-support--mandatory", "arm-guest-psci-support--migrateinfotype"},
-		whole: true, on: []sign{always("every Arm guest", "has it")},
+		whole: true, on: []sign{fixed("every Arm guest", "has it")},
 		do: "It is part of every Arm guest."},
 	// Wired off in Xen's code on Arm in every release.
-	{rows: []string{"alternative-p2m--arm"}, off: []sign{always("Xen on Arm", "without it in every release")}},
+	{rows: []string{"alternative-p2m--arm"}, off: []sign{fixed("Xen on Arm", "without it in every release")}},
 }
 
 func unqualified(r support.Row) bool { return r.Qualifier == "" }
 
-func always(what, value string) sign {
+func fixed(what, value string) sign {
 	return func(*judging) reading { return reading{use: Yes, seen: Seen{What: what, Value: value}} }
 }
 
