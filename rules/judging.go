@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -308,17 +309,23 @@ func yesno(b bool) string {
 	return "no"
 }
 
-// bytesText writes a size in the largest binary unit that keeps three digits,
-// TiB being 2^40.
-func bytesText(n uint64) string {
-	units := []string{"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
-	u, div := 0, uint64(1)
-	for u+1 < len(units) && n/div >= 1024 {
-		div *= 1024
-		u++
+// Size writes a number of bytes in binary units, TiB being 2^40. A size that
+// is not a round number never looks like one.
+func Size(n uint64) string {
+	units := [...]string{"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+	if n < 1024 {
+		return strconv.FormatUint(n, 10) + " bytes"
 	}
-	if n%div == 0 {
-		return fmt.Sprintf("%d %s", n/div, units[u])
+	i := (bits.Len64(n) - 1) / 10
+	unit := uint64(1) << (10 * i)
+	whole, rest := n/unit, n%unit
+	if rest == 0 {
+		return fmt.Sprintf("%d %s", whole, units[i])
 	}
-	return fmt.Sprintf("%.4g %s", float64(n)/float64(div), units[u])
+	// rest < 2^60, so rest>>k times 100 stays inside 64 bits.
+	hundredths := (rest >> (10 * (i - 1))) * 100 >> 10
+	if hundredths == 0 {
+		return fmt.Sprintf("a little over %d %s", whole, units[i])
+	}
+	return fmt.Sprintf("%d.%02d %s", whole, hundredths, units[i])
 }

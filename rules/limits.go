@@ -16,7 +16,7 @@ var memoryRule = Rule{
 	Rows: []string{"physical-memory"},
 	judge: func(j *judging, rows []support.Row) []Finding {
 		return j.limits(rows, measure{
-			title: "Physical memory", unit: support.Bytes, amount: j.h.Memory.Physical, words: bytesText,
+			title: "Physical memory", unit: support.Bytes, amount: j.h.Memory.Physical, words: Size,
 			seen: "memory", over: "Xen on Arm stops at boot when memory goes beyond what its page tables of RAM can describe.",
 		})
 	},
@@ -180,7 +180,7 @@ var memoryHotplugRule = Rule{
 	judge: func(j *judging, rows []support.Row) []Finding {
 		return j.feature(rows, "memory-hotplug", func(f Finding) (Finding, bool) {
 			o := j.h.Hotplug.Memory
-			f.Seen = []Seen{seen("hot-pluggable memory", o, bytesText)}
+			f.Seen = []Seen{seen("hot-pluggable memory", o, Size)}
 			return decide(f, o, "The firmware announces hot-pluggable memory.", "The firmware announces no hot-pluggable memory.")
 		})
 	},

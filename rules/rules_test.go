@@ -677,3 +677,13 @@ func forget(v reflect.Value) {
 	v.FieldByName("State").SetString(string(facts.Unknown))
 	v.FieldByName("Problem").Set(reflect.ValueOf(&facts.Problem{Cause: facts.NoPermission}))
 }
+
+func TestSizes(t *testing.T) {
+	for n, want := range map[uint64]string{
+		0: "0 bytes", 1023: "1023 bytes", 1536: "1.50 KiB", 12 * tib: "12 TiB", 12*tib + 2*gib: "a little over 12 TiB", 12*tib + 1: "a little over 12 TiB", 25756 << 20: "25.15 GiB",
+	} {
+		if got := Size(n); got != want {
+			t.Errorf("%d: %q, want %q", n, got, want)
+		}
+	}
+}
