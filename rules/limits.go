@@ -1,8 +1,6 @@
 package rules
 
 import (
-	"strings"
-
 	"github.com/xencheck/xencheck/probe/facts"
 	"github.com/xencheck/xencheck/support"
 )
@@ -263,11 +261,4 @@ func decide[T any](f Finding, o facts.Observed[T], has, hasNot string) (Finding,
 	f = unreadable(f, "Whether this host has it is not known.")
 	f.Do = remedy(o)
 	return f, false
-}
-
-func lower(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToLower(s[:1]) + s[1:]
 }

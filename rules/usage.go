@@ -352,25 +352,6 @@ func kconfig(symbol, since string, values ...string) sign {
 func built(symbol, since string) sign   { return kconfig(symbol, since, "y") }
 func unbuilt(symbol, since string) sign { return kconfig(symbol, since, "n") }
 
-// can and cannot are a word of physinfo's capabilities that is there, and one
-// that is not. Releases before since do not report it.
-func can(word, since string) sign {
-	return capability(word, since, true)
-}
-func cannot(word, since string) sign {
-	return capability(word, since, false)
-}
-func capability(word, since string, want bool) sign {
-	return func(j *judging) reading {
-		if j.before(since) {
-			return reading{use: No, seen: Seen{What: "capability " + word, Value: "not reported by this release"}}
-		}
-		return fact("capability "+word+" of the running Xen", func(j *judging) facts.Observed[[]string] { return j.h.Xen.Physical },
-			func(_ *judging, words []string) bool { return slices.Contains(words, word) == want },
-			func(words []string) string { return yesno(slices.Contains(words, word)) })(j)
-	}
-}
-
 // scheduler is a scheduler that some cpupool, or the boot, uses.
 func scheduler(name string) sign {
 	return func(j *judging) reading {
