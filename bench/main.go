@@ -119,7 +119,7 @@ func once(argv []string) (ms float64, rss int64, err error) {
 		return 0, 0, err
 	}
 	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		rss = u.Maxrss * 1024 // getrusage(2): kilobytes on Linux
+		rss = int64(u.Maxrss) * 1024 // getrusage(2): kilobytes on Linux
 	}
 	return float64(took.Microseconds()) / 1000, rss, nil
 }

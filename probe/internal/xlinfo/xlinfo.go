@@ -220,7 +220,7 @@ func (i *Info) HasVirtCap(word string) (has, stated bool) {
 // TotalMemory returns total_memory, which is in MiB, in bytes.
 func (i *Info) TotalMemory() (uint64, bool) {
 	n, ok := i.Int("total_memory")
-	if !ok || n < 0 || n > 1<<40 {
+	if !ok || n < 0 || int64(n) > 1<<40 {
 		return 0, false
 	}
 	return uint64(n) << 20, true
