@@ -91,6 +91,10 @@ type Finding struct {
 	Lacks []string `json:"lacks,omitempty"`
 	Notes []string `json:"notes,omitempty"` // what else a careful reader would want to know
 	Needs string   `json:"needs,omitempty"` // of a row that is not visible: what would show it
+	// Domain is the domain a finding is about, Line where its configuration
+	// says so. Both are empty in the findings of the host.
+	Domain string `json:"domain,omitempty"`
+	Line   int    `json:"line,omitempty"`
 }
 
 // Grade is a verdict's word: what combining findings comes to.
@@ -136,4 +140,7 @@ type Verdict struct {
 	Findings []Finding      `json:"findings"`
 	Notes    []string       `json:"notes,omitempty"` // of the host or release as a whole
 	Counts   map[string]int `json:"counts"`          // findings by outcome, every outcome present
+	// Domains holds the verdict of each domain of the host that is known.
+	// None of them counts for Overall or Answers.
+	Domains []DomainVerdict `json:"domains,omitempty"`
 }

@@ -104,8 +104,10 @@ func Evaluate(st *support.Statement, h *facts.Host, o Options) *Verdict {
 	slices.SortStableFunc(v.Findings, func(a, b Finding) int { return cmp.Compare(a.line(), b.line()) })
 
 	v.Notes = j.notes()
-	v.Counts = count(v.Findings)
 	v.Intents, v.Overall, v.Answers = answers(j, v.Findings, o.For)
+	v.Domains = j.hostDomains()
+	j.fold(v.Findings, v.Domains)
+	v.Counts = count(v.Findings)
 	return v
 }
 
