@@ -44,7 +44,7 @@ func Intents() []Intent {
 
 // badness orders the grades.
 func badness(g Grade) int {
-	return slices.Index([]Grade{GradeSupported, GradeUnknown, GradeSecurityOnly, GradeExternal, GradeConditional, GradeNotSecurity, GradeOutside}, g)
+	return slices.Index([]Grade{GradeSupported, GradeSecurityOnly, GradeUnknown, GradeExternal, GradeConditional, GradeNotSecurity, GradeOutside}, g)
 }
 
 // AtLeast reports whether a grade is as bad as a threshold, or worse. Unknown
@@ -111,7 +111,7 @@ func answers(j *judging, fs []Finding, wanted []string) (ids []string, overall A
 		}
 		overall.Complete, overall.Level = complete, level
 	}
-	if !overall.Complete && overall.Grade == GradeSupported {
+	if !overall.Complete && badness(overall.Grade) < badness(GradeUnknown) {
 		overall.Grade = GradeUnknown
 	}
 	for _, in := range rest {

@@ -100,8 +100,8 @@ type Finding struct {
 // Grade is a verdict's word: what combining findings comes to.
 type Grade string
 
-// The grades, best first. Unknown stands where nothing worse than supported
-// was found, but something that decides is not known: neither good nor bad.
+// The grades, best first. Unknown stands where nothing bad was found, but
+// something that decides is not known: neither good nor bad.
 const (
 	GradeSupported    Grade = "supported"                 // functionally and security supported
 	GradeSecurityOnly Grade = "security_supported"        // security fixes only: full support has ended

@@ -435,6 +435,10 @@ func TestReleaseGate(t *testing.T) {
 			t.Errorf("%s on %s: %s %v, want %s %v", tt.release, tt.at, v.Overall.Grade, v.Overall.Level, tt.grade, tt.level)
 		}
 	}
+	blind := x86(func(h *facts.Host) { h.Memory.Physical = unknown[facts.Range]() })
+	if v := Evaluate(statement(t, "4.17"), blind, Options{At: day("2026-11-21")}); v.Overall.Grade != GradeUnknown {
+		t.Errorf("security fixes only, and memory not known: %s", v.Overall.Grade)
+	}
 	s := statement(t, "4.22")
 	s.Header.SecuritySupportUntil = support.Field{Text: "some day"}
 	if v := Evaluate(s, x86(nil), Options{At: now}); v.Overall.Grade != GradeUnknown {
