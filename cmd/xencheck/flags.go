@@ -76,15 +76,19 @@ type judgeOptions struct {
 
 // register adds the flags.
 func (o *judgeOptions) register(c *cobra.Command) {
-	f := c.Flags()
-	f.StringSliceVar(&o.wanted, "for", nil, "what the host is wanted for, a `LIST` of: "+strings.Join(intentIDs(), ", "))
-	f.Var(dateFlag{&o.at}, "at", "judge as of this day, 2026-11-21, instead of today")
+	c.Flags().StringSliceVar(&o.wanted, "for", nil, "what the host is wanted for, a `LIST` of: "+strings.Join(intentIDs(), ", "))
+	o.registerTime(c)
+	choose(c, &o.xenArch, "xen-arch", "", "ARCH", "on Arm, what Xen is built for", string(facts.Arm64), string(facts.Arm32))
+}
+
+// registerTime is register for commands that judge no host.
+func (o *judgeOptions) registerTime(c *cobra.Command) {
+	c.Flags().Var(dateFlag{&o.at}, "at", "judge as of this day, 2026-11-21, instead of today")
 	levels := make([]string, 0, 5)
 	for _, l := range report.Thresholds() {
 		levels = append(levels, string(l))
 	}
 	choose(c, &o.failOn, "fail-on", string(report.FailNotSecurity), "LEVEL", "exit with 1 from this `LEVEL` on, each including those before it", levels...)
-	choose(c, &o.xenArch, "xen-arch", "", "ARCH", "on Arm, what Xen is built for", string(facts.Arm64), string(facts.Arm32))
 }
 
 // check refuses intents that do not exist.

@@ -47,11 +47,22 @@ func (j *judge) report(h *facts.Host, release string) (*report.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := rules.Evaluate(st, h, rules.Options{At: j.at, For: j.o.wanted, XenArch: facts.Arch(j.o.xenArch)})
+	v := rules.Evaluate(st, h, j.options())
+	return report.New(toolName(), h, j.describe(st, h), choice, v, report.FailOn(j.o.failOn)), nil
+}
+
+// options returns what the judgement depends on besides statement and facts.
+func (j *judge) options() rules.Options {
+	return rules.Options{At: j.at, For: j.o.wanted, XenArch: facts.Arch(j.o.xenArch)}
+}
+
+// describe returns what a report says of a statement that a host is judged by.
+func (j *judge) describe(st *support.Statement, h *facts.Host) report.Statement {
 	d := report.Describe(st)
 	d.Warnings = j.warnings(st)
 	d.PointRelease = pointRelease(st, h)
-	return report.New(toolName(), h, d, choice, v, report.FailOn(j.o.failOn)), nil
+	d.Shipped = shipped(h)
+	return d
 }
 
 // open opens a statement, or returns the one opened before: standard input, for

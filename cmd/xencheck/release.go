@@ -150,6 +150,20 @@ func preRelease(v facts.XenVersion) []string {
 	return []string{fmt.Sprintf("Xen %s is no release itself; it is judged by the statement of the release", version(v))}
 }
 
+// shipped returns the statement that the running Xen was released with; nil
+// when none runs, or when that statement is not known here.
+func shipped(h *facts.Host) *report.Shipped {
+	v, ok := h.Xen.Running.Get()
+	if !ok {
+		return nil
+	}
+	own, ok := support.PointRelease(version(v))
+	if !ok {
+		return nil
+	}
+	return &report.Shipped{Version: own.Version, Revision: own.Revision, Date: own.RevisionDate}
+}
+
 // pointRelease tells how the statement relates to the one that the Xen found
 // on the host was shipped with; empty when there is nothing to say.
 func pointRelease(st *support.Statement, h *facts.Host) string {

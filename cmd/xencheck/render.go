@@ -31,7 +31,7 @@ that was or would have been shown then, and ends with the same exit code.`,
 	return c
 }
 
-// rendering is a report or a comparison.
+// rendering is a report, a comparison or a report on domains.
 type rendering interface {
 	WriteText(io.Writer, report.Style) error
 }
@@ -74,14 +74,22 @@ func runRender(s *streams, o *displayOptions, file string) error {
 	return result(code)
 }
 
-// decode reads a report or a comparison, with the exit code that goes with it.
+// decode reads anything that can be rendered, with the exit code that goes with
+// it.
 func decode(data []byte) (rendering, report.ExitCode, error) {
-	if report.Kind(data) == report.KindComparison {
+	switch report.Kind(data) {
+	case report.KindComparison:
 		c, err := report.DecodeComparison(data)
 		if err != nil {
 			return nil, 0, err
 		}
 		return c, c.ExitCode, nil
+	case report.KindDomains:
+		d, err := report.DecodeDomains(data)
+		if err != nil {
+			return nil, 0, err
+		}
+		return d, d.ExitCode, nil
 	}
 	r, err := report.Decode(data)
 	if err != nil {

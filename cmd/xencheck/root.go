@@ -17,8 +17,9 @@ import (
 const rootLong = `xencheck tells whether a host is supported and security supported by Xen.
 
 It looks at the machine (CPU, memory, IOMMU, firmware, interrupt controller)
-and judges it row by row by the support statement of a Xen release. It only
-reads, needs no network, and says more when run as root.
+and judges it row by row by the support statement of a Xen release. On a host
+that runs Xen it judges how that Xen was built and booted, and its domains, as
+well. It only reads, needs no network, and says more when run as root.
 
 Exit codes: 0 nothing at or above the --fail-on threshold, 1 findings,
 2 wrong usage or bad input, 3 inconclusive, 4 internal error.`
@@ -26,6 +27,7 @@ Exit codes: 0 nothing at or above the --fail-on threshold, 1 findings,
 const rootExample = `  xencheck                         judge this machine
   xencheck --xen 4.21 -v           by Xen 4.21, every row
   xencheck --for hvm,passthrough   for HVM guests and device passthrough
+  xencheck domain web1.cfg         judge the configuration of a domain
   xencheck collect -o host.json    keep the facts
   xencheck evaluate host.json      and judge them anywhere`
 
@@ -44,7 +46,7 @@ func newRoot(s *streams) *cobra.Command {
 	root.SetUsageFunc(help)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{c, err} })
 	root.AddCommand(
-		newCheck(s), newCollect(s), newEvaluate(s), newCompare(s), newExplain(s),
+		newCheck(s), newCollect(s), newEvaluate(s), newDomain(s), newCompare(s), newExplain(s),
 		newStatement(s), newRender(s), newSchema(s), newVersion(s),
 	)
 	root.InitDefaultCompletionCmd()

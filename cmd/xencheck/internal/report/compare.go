@@ -35,8 +35,10 @@ type Compared struct {
 	Phase     support.Phase  `json:"phase"`
 	Overall   rules.Answer   `json:"overall"`
 	Answers   []rules.Answer `json:"answers"`
-	Counts    map[string]int `json:"counts"`
-	ExitCode  ExitCode       `json:"exit_code"`
+	// Domains holds the verdicts without their findings.
+	Domains  []rules.DomainVerdict `json:"domains,omitempty"`
+	Counts   map[string]int        `json:"counts"`
+	ExitCode ExitCode              `json:"exit_code"`
 }
 
 // Change is one row, or one property without a row, through the releases.
@@ -65,7 +67,7 @@ func Compare(reports []*Report) *Comparison {
 	for _, r := range reports {
 		c.Releases = append(c.Releases, Compared{
 			Statement: r.Statement, Phase: r.Phase, Overall: r.Overall, Answers: r.Answers,
-			Counts: r.Counts, ExitCode: r.ExitCode,
+			Domains: slices.Clone(r.Domains), Counts: r.Counts, ExitCode: r.ExitCode,
 		})
 		c.ExitCode = c.ExitCode.Worse(r.ExitCode)
 	}
@@ -74,6 +76,10 @@ func Compare(reports []*Report) *Comparison {
 		// The findings themselves are not part of a comparison.
 		c.Releases[i].Answers = withoutReasons(c.Releases[i].Answers)
 		c.Releases[i].Overall.Because = []int{}
+		for k := range c.Releases[i].Domains {
+			d := &c.Releases[i].Domains[k]
+			d.Findings, d.Because = []rules.Finding{}, []int{}
+		}
 	}
 	c.Changes = append(c.Changes, changes(reports)...)
 	return c
@@ -181,6 +187,7 @@ func (c *Comparison) WriteText(w io.Writer, s Style) error {
 		}
 	}
 	c.answers(p, names)
+	c.table(p, names, "What changes for its domains", c.domains())
 	judged, listed := c.split()
 	c.table(p, names, "What changes for this host", judged)
 	if s.Verbose {
@@ -252,6 +259,24 @@ func (c *Comparison) answers(p *page, names []string) {
 	c.table(p, names, "What this host can be used for, where it differs", rows)
 }
 
+// domains holds the domains whose verdict is not the same by all releases. They
+// stand in the same order in every release: the facts are the same.
+func (c *Comparison) domains() []Change {
+	var rows []Change
+	for i, d := range c.Releases[0].Domains {
+		row := Change{Title: domainLabel(d)}
+		for _, r := range c.Releases {
+			if i < len(r.Domains) {
+				row.Cells = append(row.Cells, Cell{Words: DomainWords(r.Domains[i])})
+			}
+		}
+		if len(row.Cells) == len(c.Releases) && slices.ContainsFunc(row.Cells, func(x Cell) bool { return x.Words != row.Cells[0].Words }) {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
 // split tells changes that are judged on this host from those that a reader
 // has to judge: rows that are not visible from the hardware.
 func (c *Comparison) split() (judged, listed []Change) {
@@ -305,14 +330,8 @@ func DecodeComparison(data []byte) (*Comparison, error) {
 	if c.At, err = day(c.At); err != nil {
 		return nil, err
 	}
-	if c.Host == nil {
-		return nil, fmt.Errorf("host: missing")
-	}
-	if err := newer(c.Host.Schema, facts.Schema, "facts"); err != nil {
-		return nil, fmt.Errorf("host: %w", err)
-	}
-	if err := checkHost(c.Host); err != nil {
-		return nil, fmt.Errorf("host: %w", err)
+	if err := checkJudged(c.Host); err != nil {
+		return nil, err
 	}
 	return &c, c.check()
 }
@@ -327,7 +346,10 @@ func (c *Comparison) check() error {
 		if err := checkAnswers(append([]rules.Answer{r.Overall}, r.Answers...), 0); err != nil {
 			return fmt.Errorf("releases[%d]: %w", i, err)
 		}
-		if want := c.FailOn.Exit(&rules.Verdict{Intents: c.Intents, Overall: r.Overall, Answers: r.Answers}); r.ExitCode != want {
+		if err := checkDomains(r.Domains); err != nil {
+			return fmt.Errorf("releases[%d].%w", i, err)
+		}
+		if want := c.FailOn.Exit(&rules.Verdict{Intents: c.Intents, Overall: r.Overall, Answers: r.Answers, Domains: r.Domains}); r.ExitCode != want {
 			return fmt.Errorf("releases[%d].exit_code: %d does not follow from the answers, which come to %d", i, r.ExitCode, want)
 		}
 		code = code.Worse(r.ExitCode)

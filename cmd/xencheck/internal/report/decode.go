@@ -118,6 +118,12 @@ func DecodeHost(data []byte) (*facts.Host, error) {
 			return nil, err
 		}
 		return c.Host, nil
+	case KindDomains:
+		d, err := DecodeDomains(data)
+		if err != nil {
+			return nil, err
+		}
+		return d.Host, nil
 	case "":
 	default:
 		return nil, fmt.Errorf("neither facts nor a report: kind is %q", o.Kind)
@@ -149,14 +155,8 @@ func Decode(data []byte) (*Report, error) {
 	if err := unmarshal(data, &r); err != nil {
 		return nil, err
 	}
-	if r.Host == nil {
-		return nil, errors.New("host: missing")
-	}
-	if err := newer(r.Host.Schema, facts.Schema, "facts"); err != nil {
-		return nil, fmt.Errorf("host: %w", err)
-	}
-	if err := checkHost(r.Host); err != nil {
-		return nil, fmt.Errorf("host: %w", err)
+	if err := checkJudged(r.Host); err != nil {
+		return nil, err
 	}
 	if r.At, err = day(r.At); err != nil {
 		return nil, err
@@ -165,7 +165,7 @@ func Decode(data []byte) (*Report, error) {
 }
 
 // Kind tells what an object is, without reading it in full: [KindReport],
-// [KindComparison], or empty for facts.
+// [KindComparison], [KindDomains], or empty for facts.
 func Kind(data []byte) string {
 	var o object
 	_ = json.Unmarshal(data, &o) // what is wrong with it is for the reader of that kind to say
@@ -210,6 +210,20 @@ func day(t time.Time) (time.Time, error) {
 	return t, nil
 }
 
+// checkJudged is checkHost for the host inside another object.
+func checkJudged(h *facts.Host) error {
+	if h == nil {
+		return errors.New("host: missing")
+	}
+	if err := newer(h.Schema, facts.Schema, "facts"); err != nil {
+		return fmt.Errorf("host: %w", err)
+	}
+	if err := checkHost(h); err != nil {
+		return fmt.Errorf("host: %w", err)
+	}
+	return nil
+}
+
 // checkHost refuses what no collector writes and a rule would trip over.
 func checkHost(h *facts.Host) error {
 	if t := h.CollectedAt; t != nil {
@@ -234,10 +248,11 @@ func (r *Report) check() error {
 	if err := checkAnswers(append([]rules.Answer{r.Overall}, r.Answers...), len(r.Findings)); err != nil {
 		return err
 	}
-	for i, f := range r.Findings {
-		if !slices.Contains(outcomes(), f.Outcome) {
-			return fmt.Errorf("findings[%d].outcome: unknown outcome %q", i, f.Outcome)
-		}
+	if err := checkFindings(r.Findings); err != nil {
+		return err
+	}
+	if err := checkDomains(r.Domains); err != nil {
+		return err
 	}
 	if !slices.Contains(Thresholds(), r.FailOn) {
 		return fmt.Errorf("fail_on: unknown threshold %q", r.FailOn)
@@ -253,14 +268,49 @@ func outcomes() []rules.Outcome {
 	return []rules.Outcome{rules.Judged, rules.NotStated, rules.Outside, rules.Unknown, rules.NotApplicable, rules.NotEvaluated, rules.NotVisible}
 }
 
-// checkAnswers refuses grades nobody knows and reasons that are not there.
-func checkAnswers(answers []rules.Answer, findings int) error {
-	grades := []rules.Grade{
-		rules.GradeSupported, rules.GradeExternal, rules.GradeConditional,
+// checkFindings refuses outcomes nobody knows.
+func checkFindings(fs []rules.Finding) error {
+	for i, f := range fs {
+		if !slices.Contains(outcomes(), f.Outcome) {
+			return fmt.Errorf("findings[%d].outcome: unknown outcome %q", i, f.Outcome)
+		}
+	}
+	return nil
+}
+
+// checkDomains is checkAnswers for the verdicts on domains.
+func checkDomains(ds []rules.DomainVerdict) error {
+	for i, d := range ds {
+		if !slices.Contains(grades(), d.Grade) {
+			return fmt.Errorf("domains[%d]: unknown grade %q", i, d.Grade)
+		}
+		if d.Level == (support.Level{}) {
+			return fmt.Errorf("domains[%d]: level is missing", i)
+		}
+		for _, k := range d.Because {
+			if k < 0 || k >= len(d.Findings) {
+				return fmt.Errorf("domains[%d]: there is no finding %d", i, k)
+			}
+		}
+		if err := checkFindings(d.Findings); err != nil {
+			return fmt.Errorf("domains[%d].%w", i, err)
+		}
+	}
+	return nil
+}
+
+// grades lists every grade.
+func grades() []rules.Grade {
+	return []rules.Grade{
+		rules.GradeSupported, rules.GradeSecurityOnly, rules.GradeExternal, rules.GradeConditional,
 		rules.GradeNotSecurity, rules.GradeOutside, rules.GradeUnknown,
 	}
+}
+
+// checkAnswers refuses grades nobody knows and reasons that are not there.
+func checkAnswers(answers []rules.Answer, findings int) error {
 	for _, a := range answers {
-		if !slices.Contains(grades, a.Grade) {
+		if !slices.Contains(grades(), a.Grade) {
 			return fmt.Errorf("answer for %q: unknown grade %q", a.Intent, a.Grade)
 		}
 		if a.Level == (support.Level{}) {

@@ -77,23 +77,40 @@ func (f FailOn) grade() rules.Grade {
 	return ""
 }
 
-// Exit returns the exit code of a verdict: what the wanted intents come to.
-// With FailNever it is always ExitOK.
+// Exit returns the exit code of a verdict: what the wanted intents and the
+// domains come to. With FailNever it is always ExitOK.
 func (f FailOn) Exit(v *rules.Verdict) ExitCode {
 	if f == FailNever {
 		return ExitOK
 	}
-	code := ExitOK
+	code := f.domains(v.Domains)
 	for _, a := range append([]rules.Answer{v.Overall}, v.Answers...) {
 		if a.Intent != v.Overall.Intent && !slices.Contains(v.Intents, a.Intent) {
 			continue
 		}
-		if a.Grade.AtLeast(f.grade()) {
-			return ExitFindings
-		}
-		if a.Grade == rules.GradeUnknown || !a.Complete {
-			code = ExitInconclusive
-		}
+		code = code.Worse(f.exit(a.Grade, a.Complete))
 	}
 	return code
+}
+
+// domains is Exit for domains alone.
+func (f FailOn) domains(ds []rules.DomainVerdict) ExitCode {
+	code := ExitOK
+	for _, d := range ds {
+		code = code.Worse(f.exit(d.Grade, d.Complete))
+	}
+	return code
+}
+
+// exit returns the exit code of one grade.
+func (f FailOn) exit(g rules.Grade, complete bool) ExitCode {
+	switch {
+	case f == FailNever:
+		return ExitOK
+	case g.AtLeast(f.grade()):
+		return ExitFindings
+	case g == rules.GradeUnknown || !complete:
+		return ExitInconclusive
+	}
+	return ExitOK
 }

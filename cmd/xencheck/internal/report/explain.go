@@ -17,6 +17,7 @@ type Topic struct {
 	Rule     *rules.Rule // that judges the row; nil when none does
 	Observed string      // how the row is observed
 	Needs    string      // what would have to be read
+	Change   string      // how to change what puts it in use; may be empty
 }
 
 // InRelease is a row in one release; nil when the release has no such row.
@@ -68,6 +69,10 @@ func (t Topic) write(p *page) {
 		p.head(sgrBold, "How it is observed")
 		p.text(2, sentence(t.Observed))
 		p.text(2, t.reach())
+	}
+	if t.Change != "" {
+		p.head(sgrBold, "How to change it")
+		p.text(2, sentence(t.Change))
 	}
 }
 

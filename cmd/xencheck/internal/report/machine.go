@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/probe/xencmdline"
 )
 
 // subject names the host in the first sentence of a report.
@@ -49,6 +50,58 @@ func machineLine(h *facts.Host) string {
 	}
 	add(environment(h.Machine))
 	return strings.Join(parts, ", ")
+}
+
+// runningXen names the Xen that runs, the statement it came with and the one
+// judged by; empty when none runs.
+func runningXen(h *facts.Host, st Statement) string {
+	v, ok := h.Xen.Running.Get()
+	if !ok {
+		return ""
+	}
+	s := fmt.Sprintf("Xen %d.%d%s runs here", v.Major, v.Minor, v.Extra)
+	var more []string
+	if v.Changeset != "" {
+		more = append(more, "changeset "+v.Changeset)
+	}
+	if v.Vendor != "" {
+		more = append(more, "built by "+v.Vendor)
+	}
+	if len(more) > 0 {
+		s += " (" + strings.Join(more, ", ") + ")"
+	}
+	if st.Shipped != nil {
+		s += fmt.Sprintf("; Xen %s shipped revision %s of %s of its statement", st.Shipped.Version, st.Shipped.Revision, st.Shipped.Date)
+	}
+	judged := "; it is judged by " + strings.TrimSpace("revision "+st.Revision+" of "+st.Date)
+	switch {
+	case st.Revision == "":
+		judged = "; it is judged by the statement " + st.Name
+	case st.Shipped != nil && st.Shipped.Revision == st.Revision:
+		judged = ", which it is judged by"
+	}
+	if st.Release != "" && st.Release != fmt.Sprintf("%d.%d", v.Major, v.Minor) {
+		judged += ", that of Xen " + st.Release
+	}
+	return s + judged + "."
+}
+
+// unknownOptions lists the words of Xen's command line that no release
+// documents: at most 32, since a line may be a megabyte long.
+func unknownOptions(h *facts.Host) []string {
+	c, ok := h.Xen.CommandLine.Get()
+	if !ok {
+		return nil
+	}
+	line := xencmdline.Parse(c.Text, xencmdline.How{Image: c.Image, Arm: h.Machine.Arch.Value.Arm()})
+	var words []string
+	for _, o := range line.Unknown() {
+		if len(words) == 32 {
+			return append(words, "…")
+		}
+		words = addNew(words, Clean(o.Raw))
+	}
+	return words
 }
 
 // product joins vendor and product; many products repeat their vendor.

@@ -21,6 +21,7 @@ const Schema = 1
 const (
 	KindReport     = "xencheck-report"
 	KindComparison = "xencheck-comparison"
+	KindDomains    = "xencheck-domains"
 )
 
 // Report is one host judged by one statement.
@@ -34,8 +35,11 @@ type Report struct {
 	// The verdict's own fields stand at the top level: release, phase, at,
 	// intents, overall, answers, findings, notes and counts.
 	rules.Verdict
-	FailOn   FailOn   `json:"fail_on"`
-	ExitCode ExitCode `json:"exit_code"`
+	// UnknownOptions lists words of Xen's command line that no release
+	// documents, as written. They are not judged.
+	UnknownOptions []string `json:"unknown_options,omitempty"`
+	FailOn         FailOn   `json:"fail_on"`
+	ExitCode       ExitCode `json:"exit_code"`
 	// ExitMeaning is ExitCode in a word: ok, findings or inconclusive.
 	ExitMeaning string `json:"exit_meaning"`
 }
@@ -60,8 +64,18 @@ type Statement struct {
 	NotUnderstood int `json:"not_understood"`
 	// PointRelease tells how the statement relates to the one that the Xen
 	// found on the host was shipped with; empty when there is nothing to say.
-	PointRelease string   `json:"point_release,omitempty"`
-	Warnings     []string `json:"warnings,omitempty"`
+	PointRelease string `json:"point_release,omitempty"`
+	// Shipped is the statement that the running Xen was released with; nil when
+	// no Xen runs there, or one whose statement is not known here.
+	Shipped  *Shipped `json:"shipped,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// Shipped names the revision of the statement that a release came with.
+type Shipped struct {
+	Version  string `json:"version"`  // 4.18.5
+	Revision string `json:"revision"` // abbreviated commit of the text
+	Date     string `json:"date"`     // of the revision, YYYY-MM-DD
 }
 
 // How tells in which way a release was chosen.
@@ -102,6 +116,8 @@ func New(tool string, h *facts.Host, st Statement, c Choice, v *rules.Verdict, f
 		r.Answers[i].Because = append([]int{}, a.Because...)
 	}
 	r.Overall.Because = append([]int{}, r.Overall.Because...)
+	r.Domains = listed(r.Domains)
+	r.UnknownOptions = unknownOptions(h)
 	r.ExitCode = f.Exit(v)
 	r.ExitMeaning = r.ExitCode.String()
 	return r

@@ -18,7 +18,7 @@ import (
 func (r *Report) WriteText(w io.Writer, s Style) error {
 	p := newPage(s)
 	r.answer(p)
-	r.basis(p)
+	basis(p, r.Statement, r.Choice, r.Phase, r.Release, r.At, r.Host)
 	r.uses(p)
 
 	g := r.sort()
@@ -29,6 +29,7 @@ func (r *Report) WriteText(w io.Writer, s Style) error {
 			r.finding(p, f)
 		}
 	}
+	writeDomains(p, r.Domains)
 	r.unknowns(p, g)
 	r.optional(p, g)
 	r.notes(p, g)
@@ -46,6 +47,9 @@ func (r *Report) answer(p *page) {
 	color := markOf(r.Overall.Grade).color()
 	p.head(join(sgrBold, color), r.headline())
 	p.text(0, machineLine(r.Host)+".")
+	if x := runningXen(r.Host, r.Statement); x != "" {
+		p.text(0, x)
+	}
 	p.text(0, r.meaning())
 }
 
@@ -90,6 +94,9 @@ func (r *Report) headline() string {
 		s += "; the host beneath it was not judged"
 	case facts.DomU:
 		s = "This is a guest of Xen (a domU): the host beneath it is out of sight. " + s
+	}
+	if len(r.Domains) > 0 {
+		s += "; " + tally(r.Domains, "its")
 	}
 	return s + "."
 }
@@ -157,13 +164,12 @@ func (r *Report) meaning() string {
 	return s
 }
 
-// basis says by which text the host was judged, and why by that one.
-func (r *Report) basis(p *page) {
+// basis says by which text was judged, and why by that one.
+func basis(p *page, st Statement, c Choice, phase support.Phase, release string, at time.Time, h *facts.Host) {
 	p.blank()
-	st := r.Statement
-	s := "Judged as of " + r.At.Format(time.DateOnly) + " by the Xen Project's support statement"
-	if r.Release != "" {
-		s += " for Xen " + r.Release
+	s := "Judged as of " + at.Format(time.DateOnly) + " by the Xen Project's support statement"
+	if release != "" {
+		s += " for Xen " + release
 	}
 	if st.Revision != "" {
 		s += ", revision " + st.Revision
@@ -174,15 +180,19 @@ func (r *Report) basis(p *page) {
 	if st.Origin != "" && st.Origin != "embedded" {
 		s += ", read from " + st.Origin
 	}
-	if r.Choice.Why != "" {
-		s += " (" + r.Choice.Why + ")"
+	if c.Why != "" {
+		s += " (" + c.Why + ")"
 	}
-	s += ". " + r.life() + " Security advisories (XSAs) are not checked."
-	if t := r.Host.CollectedAt; t != nil && t.Format(time.DateOnly) != r.At.Format(time.DateOnly) {
+	s += ". " + life(phase, st) + " Security advisories (XSAs) are not checked."
+	if t := h.CollectedAt; t != nil && t.Format(time.DateOnly) != at.Format(time.DateOnly) {
 		s += " The facts were collected on " + t.Format(time.DateOnly) + "."
 	}
 	p.text(0, s)
-	for _, w := range slices.Concat(st.Warnings, nonEmpty(st.PointRelease), r.Choice.Remarks) {
+	older := nonEmpty(st.PointRelease)
+	if st.Shipped != nil {
+		older = nil // the first lines tell
+	}
+	for _, w := range slices.Concat(st.Warnings, older, c.Remarks) {
 		p.item(0, markWarn, "", sentence(w))
 	}
 }
@@ -210,9 +220,8 @@ func sentence(s string) string {
 }
 
 // life says where the release stands.
-func (r *Report) life() string {
-	st := r.Statement
-	switch r.Phase {
+func life(phase support.Phase, st Statement) string {
+	switch phase {
 	case support.FullSupport:
 		return fmt.Sprintf("The release is supported until %s and gets security fixes until %s.", st.SupportedUntil, st.SecuritySupportUntil)
 	case support.SecurityOnly:
@@ -233,20 +242,22 @@ func (r *Report) uses(p *page) {
 	p.blank()
 	p.head(sgrBold, "What this host can be used for")
 	titles := 0
-	var lacking []string
+	var shown []rules.Answer
+	var lacking, following []string
 	for _, a := range r.Answers {
-		if r.lacks(a) {
+		switch {
+		case r.lacks(a):
 			lacking = append(lacking, a.Title)
-			continue
+		case r.follows(a):
+			following = append(following, a.Title)
+		default:
+			shown = append(shown, a)
+			titles = max(titles, columns(p.plain(a.Title)))
 		}
-		titles = max(titles, columns(p.plain(a.Title)))
 	}
 	// A long title must not push every answer off a narrow page.
 	titles = min(titles, p.style.Width*9/20)
-	for _, a := range r.Answers {
-		if r.lacks(a) {
-			continue
-		}
+	for _, a := range shown {
 		title := p.plain(a.Title)
 		pad := strings.Repeat(" ", max(titles-columns(title), 0))
 		m := markOf(a.Grade)
@@ -266,9 +277,27 @@ func (r *Report) uses(p *page) {
 			p.WriteString(line + "\n")
 		}
 	}
+	if len(following) > 0 {
+		p.item(2, markNote, "", "the same, for the same reason: "+strings.Join(following, ", "))
+	}
 	if len(lacking) > 0 {
 		p.item(2, markNote, "", "not on this host: "+strings.Join(lacking, ", "))
 	}
+}
+
+// follows reports whether an answer that nobody asked for says no more than
+// that of the host itself: whatever is wrong with the host spoils every use.
+func (r *Report) follows(a rules.Answer) bool {
+	if a.Intent == rules.Base || slices.Contains(r.Intents, a.Intent) || len(a.Because) == 0 {
+		return false
+	}
+	i := slices.IndexFunc(r.Answers, func(b rules.Answer) bool { return b.Intent == rules.Base })
+	if i < 0 {
+		return false
+	}
+	base := r.Answers[i]
+	spoilt := lessThanGood(base.Grade) || base.Grade == rules.GradeUnknown
+	return spoilt && base.Grade != rules.GradeSecurityOnly && a.Grade == base.Grade && len(base.Because) > 0 && a.Because[0] == base.Because[0]
 }
 
 // lacks reports whether an answer that nobody asked for is that this host does
@@ -323,6 +352,7 @@ type groups struct {
 	minor    []rules.Finding // unknown, and decide only what was not asked for
 	optional []rules.Finding // available, not in use, and less than supported
 	notes    []rules.Finding // the release says nothing
+	spare    int             // as optional, but nothing that a host is wanted for
 }
 
 // sort puts each finding into the one group where a reader looks for it.
@@ -335,6 +365,7 @@ func (r *Report) sort() groups {
 			}
 		}
 	}
+	byDomains := usedByDomains(r.Domains)
 	var g groups
 	for i, f := range r.Findings {
 		decides := deciding[i] || slices.ContainsFunc(f.For, func(id string) bool { return slices.Contains(r.Intents, id) })
@@ -347,10 +378,14 @@ func (r *Report) sort() groups {
 			g.unknown = append(g.unknown, f)
 		case gradeOf(f) == rules.GradeUnknown:
 			g.minor = append(g.minor, f)
+		case bad && !decides && f.Row != nil && byDomains[f.Row.Key]:
+			// Told with the domains.
 		case bad && (decides || f.InUse == rules.Yes):
 			g.problems = append(g.problems, f)
-		case bad:
+		case bad && len(f.For) > 0:
 			g.optional = append(g.optional, f)
+		case bad:
+			g.spare++
 		}
 	}
 	for _, fs := range [][]rules.Finding{g.problems, g.optional} {
@@ -375,11 +410,11 @@ func onlyGated(f rules.Finding) bool {
 func (r *Report) finding(p *page, f rules.Finding) {
 	m := markFor(f)
 	p.item(2, m, join(sgrBold, m.color()), f.Title+": "+OutcomeWords(f))
-	r.evidence(p, 4, f)
+	evidence(p, 4, f)
 }
 
 // evidence writes what a finding rests on and what follows from it.
-func (r *Report) evidence(p *page, indent int, f rules.Finding) {
+func evidence(p *page, indent int, f rules.Finding) {
 	p.field(indent, "Seen:", seenWords(f.Seen))
 	if f.Row != nil {
 		p.field(indent, "Row: ", cite(*f.Row))
@@ -394,7 +429,7 @@ func (r *Report) evidence(p *page, indent int, f rules.Finding) {
 // optional writes what it would mean to use what is there but not in use, one
 // item for all findings that differ in nothing but their row.
 func (r *Report) optional(p *page, g groups) {
-	if len(g.optional) == 0 {
+	if len(g.optional)+g.spare == 0 {
 		return
 	}
 	p.blank()
@@ -424,6 +459,12 @@ func (r *Report) optional(p *page, g groups) {
 		p.field(4, "Row: ", strings.Join(cited, "; "))
 		p.field(4, "Why: ", fs[0].Why)
 		p.field(4, "Do:  ", fs[0].Do)
+	}
+	switch {
+	case g.spare == 1:
+		p.item(2, markNote, "", "One more feature that is not in use is less than supported; -v names it.")
+	case g.spare > 1:
+		p.item(2, markNote, "", fmt.Sprintf("%d more features that are not in use are less than supported; -v names them.", g.spare))
 	}
 }
 
@@ -464,10 +505,20 @@ func (r *Report) unknowns(p *page, g groups) {
 	} {
 		for _, c := range byCause(group.findings) {
 			p.item(2, markUnknown, "", c.String())
-			p.field(4, group.need, strings.Join(c.titles, "; "))
+			p.field(4, group.need, few(c.titles, p.style.Verbose))
 			p.field(4, "Do:", c.remedy)
 		}
 	}
+}
+
+// few joins titles, and leaves out most of a long list: one file that cannot be
+// read may stand behind a third of the statement.
+func few(titles []string, all bool) string {
+	const most = 8
+	if all || len(titles) <= most+1 {
+		return strings.Join(titles, "; ")
+	}
+	return fmt.Sprintf("%s; and %d more (-v names them)", strings.Join(titles[:most], "; "), len(titles)-most)
 }
 
 // shared is one cause with everything that hangs on it.
@@ -534,13 +585,16 @@ func addNew(list []string, more ...string) []string {
 
 // notes writes what lowers no verdict.
 func (r *Report) notes(p *page, g groups) {
-	if len(r.Notes)+len(g.notes) == 0 {
+	if len(r.Notes)+len(g.notes)+len(r.UnknownOptions) == 0 {
 		return
 	}
 	p.blank()
 	p.head(sgrBold, "Notes")
 	for _, n := range r.Verdict.Notes {
 		p.item(2, markNote, "", sentence(n))
+	}
+	if len(r.UnknownOptions) > 0 {
+		p.item(2, markNote, "", "Words of Xen's command line that no release documents, not judged: "+strings.Join(r.UnknownOptions, " "))
 	}
 	for _, f := range g.notes {
 		s := f.Title + ": " + f.Why
@@ -551,48 +605,86 @@ func (r *Report) notes(p *page, g groups) {
 	}
 }
 
-// everyRow writes all findings by section, in the order of the statement.
+// state is what -v sorts rows by.
+type state struct {
+	title string
+	holds func(rules.Finding) bool
+}
+
+// states tells the rows in use from those that could be, those that are ruled
+// out and those nobody can tell of. The first that holds counts; together they
+// hold every finding.
+func states() []state {
+	return []state{
+		{"Not in a row of the statement", func(f rules.Finding) bool { return f.Row == nil || f.Row.Key == "" }},
+		{"Rows that are not about this host, or ruled out", func(f rules.Finding) bool {
+			return f.Outcome == rules.NotApplicable || f.Applies == rules.No
+		}},
+		{"Rows that cannot be told", func(f rules.Finding) bool {
+			return f.Outcome == rules.Unknown || f.Outcome == rules.NotVisible || f.Outcome == rules.NotEvaluated
+		}},
+		{"Rows in use", func(f rules.Finding) bool { return f.InUse == rules.Yes }},
+		{"Rows available, not in use or not known to be", func(rules.Finding) bool { return true }},
+	}
+}
+
+// everyRow writes all findings, by state and in the order of the statement.
 func (r *Report) everyRow(p *page) {
-	section := "\x00" // no section has this name
+	all := states()
+	held := make([][]rules.Finding, len(all))
 	for _, f := range r.Findings {
-		s := "Not in a row of the statement"
-		if f.Row != nil && f.Row.Key != "" {
-			s = f.Row.Section
+		i := slices.IndexFunc(all, func(s state) bool { return s.holds(f) })
+		held[i] = append(held[i], f)
+	}
+	// What a reader acts on comes first.
+	for _, i := range []int{0, 3, 4, 1, 2} {
+		if len(held[i]) == 0 {
+			continue
 		}
-		if s != section {
-			section = s
-			p.blank()
-			p.head(sgrBold, s)
+		p.blank()
+		p.head(sgrBold, fmt.Sprintf("%s (%d)", all[i].title, len(held[i])))
+		section := ""
+		for _, f := range held[i] {
+			if f.Row != nil && f.Row.Key != "" && f.Row.Section != section {
+				section = f.Row.Section
+				p.text(2, section)
+			}
+			r.row(p, f)
 		}
-		r.row(p, f)
 	}
 }
 
 // row writes one finding in one paragraph.
 func (r *Report) row(p *page, f rules.Finding) {
-	s := f.Title + ": "
-	switch f.Outcome {
-	case rules.NotVisible:
-		if v := rowValue(f); v != "" {
-			s += quoted(v) + "; "
-		}
-		s += cmp.Or(f.Needs, "not visible from the hardware")
-	case rules.NotApplicable:
-		s += cmp.Or(f.Why, OutcomeWords(f))
-	default:
-		s += OutcomeWords(f)
-		if seen := seenWords(f.Seen); seen != "" {
-			s += "; seen: " + seen
-		}
-		undecided := f.Outcome == rules.NotEvaluated || f.Outcome == rules.Unknown || f.Outcome == rules.Outside
-		if undecided && f.Why != "" {
-			s += "; " + f.Why
-		}
-	}
+	s := f.Title + ": " + rowWords(f)
 	if f.Row != nil && f.Row.Line > 0 {
 		s += fmt.Sprintf(" [%s]", strings.TrimSuffix(fmt.Sprintf("line %d, %s", f.Row.Line, f.Row.Key), ", "))
 	}
-	p.item(2, markFor(f), "", s)
+	p.item(4, markFor(f), "", s)
+}
+
+// rowWords says what a finding comes to and what that rests on, in one
+// paragraph.
+func rowWords(f rules.Finding) string {
+	var s string
+	switch f.Outcome {
+	case rules.NotVisible:
+		if v := rowValue(f); v != "" {
+			s = quoted(v) + "; "
+		}
+		return s + cmp.Or(f.Needs, "not visible from the hardware")
+	case rules.NotApplicable:
+		return cmp.Or(f.Why, OutcomeWords(f))
+	}
+	s = OutcomeWords(f)
+	if seen := seenWords(f.Seen); seen != "" {
+		s += "; seen: " + seen
+	}
+	undecided := f.Outcome == rules.NotEvaluated || f.Outcome == rules.Unknown || f.Outcome == rules.Outside
+	if undecided && f.Why != "" {
+		s += "; " + f.Why
+	}
+	return s
 }
 
 // hint ends the report with what to type next.

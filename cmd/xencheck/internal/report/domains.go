@@ -1,0 +1,313 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/rules"
+	"github.com/xencheck/xencheck/support"
+)
+
+// Domains is configurations of domains judged by one statement, apart from the
+// host they are meant for.
+type Domains struct {
+	Kind      string      `json:"kind"` // always KindDomains
+	Schema    int         `json:"schema"`
+	Tool      string      `json:"tool"`
+	Host      *facts.Host `json:"host"` // may tell its architecture and nothing else
+	Statement Statement   `json:"statement"`
+	Choice    Choice      `json:"choice"`
+	Release   string      `json:"release"`
+	// Phase is where the release stands at At, the judging date.
+	Phase   support.Phase         `json:"phase"`
+	At      time.Time             `json:"at"`
+	Domains []rules.DomainVerdict `json:"domains"`
+	// Problems lists what could not be read of the configurations, as
+	// FILE:LINE:COLUMN: reason.
+	Problems []string `json:"problems"`
+	FailOn   FailOn   `json:"fail_on"`
+	// ExitCode is what the verdicts come to. A configuration that could not be
+	// read makes the process end with ExitUsage whatever they are.
+	ExitCode    ExitCode `json:"exit_code"`
+	ExitMeaning string   `json:"exit_meaning"`
+}
+
+// NewDomains puts a report on domains together.
+func NewDomains(tool string, h *facts.Host, st Statement, c Choice, phase support.Phase, at time.Time, ds []rules.DomainVerdict, problems []string, f FailOn) *Domains {
+	d := &Domains{
+		Kind: KindDomains, Schema: Schema, Tool: tool, Host: h, Statement: st, Choice: c,
+		Release: st.Release, Phase: phase, At: at.UTC().Truncate(time.Second),
+		Domains: append([]rules.DomainVerdict{}, listed(ds)...), Problems: append([]string{}, problems...),
+		FailOn: f, ExitCode: f.domains(ds),
+	}
+	d.ExitMeaning = d.ExitCode.String()
+	return d
+}
+
+// listed returns verdicts whose findings are a list in JSON, even an empty one.
+func listed(ds []rules.DomainVerdict) []rules.DomainVerdict {
+	ds = slices.Clone(ds)
+	for i := range ds {
+		ds[i].Findings = append([]rules.Finding{}, ds[i].Findings...)
+		ds[i].Because = append([]int{}, ds[i].Because...)
+	}
+	return ds
+}
+
+// DecodeDomains reads a report on domains.
+func DecodeDomains(data []byte) (*Domains, error) {
+	o, err := kindOf(data, KindDomains)
+	if err != nil {
+		return nil, err
+	}
+	if err := newer(*o.Schema, Schema, "report"); err != nil {
+		return nil, err
+	}
+	var d Domains
+	if err := unmarshal(data, &d); err != nil {
+		return nil, err
+	}
+	if err := checkJudged(d.Host); err != nil {
+		return nil, err
+	}
+	if d.At, err = day(d.At); err != nil {
+		return nil, err
+	}
+	if err := checkDomains(d.Domains); err != nil {
+		return nil, err
+	}
+	switch want := d.FailOn.domains(d.Domains); {
+	case !slices.Contains(Thresholds(), d.FailOn):
+		return nil, fmt.Errorf("fail_on: unknown threshold %q", d.FailOn)
+	case d.ExitCode != want:
+		return nil, errors.New("exit_code: " + strconv.Itoa(int(d.ExitCode)) + " does not follow from the domains, which come to " + strconv.Itoa(int(want)))
+	}
+	return &d, nil
+}
+
+// WriteText writes the verdict of each domain for people: how many are well
+// first, then every one with what speaks against it.
+func (d *Domains) WriteText(w io.Writer, s Style) error {
+	p := newPage(s)
+	by := "the statement of " + d.Statement.Name
+	if d.Release != "" {
+		by = "Xen " + d.Release
+	}
+	if len(d.Domains) == 0 {
+		p.head(sgrBold, "There is no domain in what was read.")
+	} else {
+		p.head(sgrBold, "By "+by+", "+tally(d.Domains, "the")+".")
+	}
+	if d.Host.Origin.Kind == facts.Paper {
+		p.text(0, fmt.Sprintf("Judged for a host of which nothing is known but that it is %s; --host judges for this one.", d.Host.Machine.Arch.Value))
+	} else {
+		p.text(0, "Judged for this host: "+machineLine(d.Host)+".")
+		if x := runningXen(d.Host, d.Statement); x != "" {
+			p.text(0, x)
+		}
+	}
+	basis(p, d.Statement, d.Choice, d.Phase, d.Release, d.At, d.Host)
+	if len(d.Problems) > 0 {
+		p.blank()
+		p.head(sgrBold, "What could not be read")
+		for _, problem := range d.Problems {
+			p.item(2, markWarn, "", problem)
+		}
+	}
+	writeDomains(p, d.Domains)
+	p.blank()
+	p.text(0, "xencheck domain -v shows all findings; xencheck explain "+domainKey(d.Domains)+" tells more about one.")
+	_, err := io.WriteString(w, p.String())
+	return err
+}
+
+// domainKey returns the key of the first row that speaks against a domain.
+func domainKey(ds []rules.DomainVerdict) string {
+	for _, d := range ds {
+		deciding, _ := split(d)
+		for _, f := range deciding {
+			if f.Row != nil && f.Row.Key != "" {
+				return f.Row.Key
+			}
+		}
+	}
+	return "KEY"
+}
+
+// tally says how many domains are outside security support. Whose is the word
+// before the number: its, the.
+func tally(ds []rules.DomainVerdict, whose string) string {
+	bad, unknown := 0, 0
+	for _, d := range ds {
+		switch {
+		case d.Grade.AtLeast(rules.GradeNotSecurity):
+			bad++
+		case d.Grade == rules.GradeUnknown:
+			unknown++
+		}
+	}
+	all := whose + " " + strconv.Itoa(len(ds)) + " domains"
+	switch {
+	case len(ds) == 1 && bad == 1:
+		return whose + " only domain is outside security support"
+	case len(ds) == 1 && unknown == 1:
+		return "of " + whose + " only domain it could not be told whether it is security supported"
+	case len(ds) == 1:
+		return whose + " only domain is not outside security support"
+	case bad == 1:
+		return "1 of " + all + " is outside security support"
+	case bad > 1:
+		return strconv.Itoa(bad) + " of " + all + " are outside security support"
+	case unknown > 0:
+		return "of " + strconv.Itoa(unknown) + " of " + all + " it could not be told whether they are security supported"
+	}
+	return "none of " + all + " is outside security support"
+}
+
+// DomainWords says the verdict on a domain in words.
+func DomainWords(d rules.DomainVerdict) string {
+	return AnswerWords(rules.Answer{Grade: d.Grade, Level: d.Level, Complete: d.Complete})
+}
+
+// domainLabel names a domain with where its configuration stands.
+func domainLabel(d rules.DomainVerdict) string {
+	name := d.Name
+	if name == "" {
+		name = "a domain without a name"
+	}
+	if d.Source == "" {
+		return name
+	}
+	return name + " (" + place(d.Source, d.Line) + ")"
+}
+
+// place is FILE:LINE, or FILE alone where the line says nothing.
+func place(source string, line int) string {
+	if line < 1 {
+		return source
+	}
+	return source + ":" + strconv.Itoa(line)
+}
+
+// writeDomains writes the verdict of each domain, the worst first. Those that
+// there is nothing to say of share an item.
+func writeDomains(p *page, ds []rules.DomainVerdict) {
+	if len(ds) == 0 {
+		return
+	}
+	ds = slices.Clone(ds)
+	slices.SortStableFunc(ds, func(a, b rules.DomainVerdict) int { return worseFirst(a.Grade, b.Grade) })
+	p.blank()
+	p.head(sgrBold, "Domains")
+	told := map[string]string{}
+	var well []string
+	for _, d := range ds {
+		deciding, noted := split(d)
+		if len(deciding)+len(noted)+len(d.Notes) == 0 && d.Grade == rules.GradeSupported && d.Complete && !p.style.Verbose {
+			well = append(well, domainLabel(d))
+			continue
+		}
+		m := markOf(d.Grade)
+		p.item(2, m, join(sgrBold, m.color()), domainLabel(d)+": "+DomainWords(d))
+		for _, f := range deciding {
+			domainFinding(p, d, f, told)
+		}
+		for _, n := range d.Notes {
+			p.item(4, markNote, "", sentence(n))
+		}
+		for _, f := range noted {
+			p.item(4, markNote, "", f.Title+": "+f.Why+" "+seenWords(seenAt(d, f)))
+		}
+		if p.style.Verbose {
+			everyDomainRow(p, d)
+		}
+	}
+	if len(well) > 0 {
+		p.item(2, markGood, "", strings.Join(well, ", ")+": supported and security supported")
+	}
+}
+
+// split returns the findings that make a domain's verdict, then those that
+// leave it open, and those about things that no row covers.
+func split(d rules.DomainVerdict) (deciding, noted []rules.Finding) {
+	for _, i := range d.Because {
+		deciding = append(deciding, d.Findings[i])
+	}
+	for _, f := range d.Findings {
+		if f.Outcome == rules.NotStated {
+			noted = append(noted, f)
+		}
+	}
+	return deciding, noted
+}
+
+// seenAt returns the evidence of a finding with its line. It is that of the
+// last thing that was read in the domain's configuration.
+func seenAt(d rules.DomainVerdict, f rules.Finding) []rules.Seen {
+	seen := slices.Clone(f.Seen)
+	for i := range slices.Backward(seen) {
+		if seen[i].Source == d.Source && d.Source != "" {
+			seen[i].Source = place(d.Source, f.Line)
+			break
+		}
+	}
+	return seen
+}
+
+// domainFinding writes a finding with its evidence. What was said of another
+// domain already is not explained again: many domains are copies.
+func domainFinding(p *page, d rules.DomainVerdict, f rules.Finding, told map[string]string) {
+	m := markFor(f)
+	title := f.Title + ": " + OutcomeWords(f)
+	f.Seen = seenAt(d, f)
+	id := strings.Join([]string{title, f.Why, f.Do}, "\x00")
+	if first, ok := told[id]; ok {
+		p.item(4, m, "", title+"; as for "+first)
+		p.field(6, "Seen:", seenWords(f.Seen))
+		return
+	}
+	told[id] = domainLabel(d)
+	p.item(4, m, m.color(), title)
+	evidence(p, 6, f)
+}
+
+// everyDomainRow writes the findings that were not told, those about what the
+// domain uses first.
+func everyDomainRow(p *page, d rules.DomainVerdict) {
+	for _, use := range []rules.Tri{rules.Yes, rules.Maybe, rules.No} {
+		for i, f := range d.Findings {
+			if f.InUse != use || f.Outcome == rules.NotStated || slices.Contains(d.Because, i) {
+				continue
+			}
+			f.Seen = seenAt(d, f)
+			s := f.Title + ": " + rowWords(f)
+			switch {
+			case f.Outcome != rules.Judged:
+			case use == rules.Yes:
+				s += "; in use"
+			case use == rules.No:
+				s += "; not in use"
+			}
+			p.item(4, markFor(f), "", s)
+		}
+	}
+}
+
+// usedByDomains returns the keys of the rows that some domain uses.
+func usedByDomains(ds []rules.DomainVerdict) map[string]bool {
+	keys := map[string]bool{}
+	for _, d := range ds {
+		for _, f := range d.Findings {
+			if f.Row != nil && f.Row.Key != "" && f.InUse == rules.Yes {
+				keys[f.Row.Key] = true
+			}
+		}
+	}
+	return keys
+}
