@@ -82,7 +82,7 @@ func find(all []*support.Statement, what string) []report.Topic {
 	for _, rule := range rules.List() {
 		if rule.ID == lower {
 			topic := report.Topic{Rule: &rule}
-			return append([]report.Topic{topic}, collect(all, func(r support.Row) bool { return slices.Contains(rule.Rows, r.Heading) })...)
+			return append([]report.Topic{topic}, collect(all, func(r support.Row) bool { return slices.Contains(rules.Cover(r).Rules, rule.ID) })...)
 		}
 	}
 	tests = append(tests, func(r support.Row) bool {
@@ -112,7 +112,7 @@ func collect(all []*support.Statement, test func(support.Row) bool) []report.Top
 				index[row.Key] = n
 				how, need := rules.Observed(row.Heading)
 				topics = append(topics, report.Topic{
-					Key: row.Key, Row: row, Observed: how, Needs: need, Rule: ruleOf(row),
+					Key: row.Key, Row: row, Observed: how, Needs: need, Rule: ruleOf(row), Change: rules.Cover(row).Change,
 					Through: make([]report.InRelease, len(all)),
 				})
 				for k, st := range all {
@@ -127,8 +127,9 @@ func collect(all []*support.Statement, test func(support.Row) bool) []report.Top
 
 // ruleOf returns the rule that judges a row; nil when none does.
 func ruleOf(row support.Row) *rules.Rule {
+	ids := rules.Cover(row).Rules
 	for _, r := range rules.List() {
-		if slices.Contains(r.Rows, row.Heading) {
+		if slices.Contains(ids, r.ID) {
 			return &r
 		}
 	}
