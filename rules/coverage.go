@@ -83,7 +83,7 @@ func (g *guestRow) reach(row support.Row) Reach {
 	switch {
 	case n == fromNothing:
 		return OutOfSight // the guest decides, whatever its configuration allows
-	case g.blind != "":
+	case g.blind != "" || g.oneSided:
 		return OneSided
 	}
 	return Decisive

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -14,18 +15,18 @@ const insideGuest = "a look into the guest"
 // frontendRows are the drivers inside of guests. A configuration tells that a
 // guest has such a device, never which system drives it.
 var frontendRows = []guestRow{
-	{rule: "domain-frontend", rows: []string{"blkfront"}, test: frontend(func(g *guest) use { return has(g, "disk", g.d.Devices.Disks) })},
-	{rule: "domain-frontend", rows: []string{"netfront"}, test: frontend(func(g *guest) use { return has(g, "vif", g.d.Devices.NICs) })},
-	{rule: "domain-frontend", rows: []string{"pv-framebuffer-frontend"}, test: frontend(framebuffer)},
-	{rule: "domain-frontend", rows: []string{"pv-keyboard-frontend"}, test: frontend(keyboard)},
-	{rule: "domain-frontend", rows: []string{"pv-console-frontend"}, test: frontend(func(*guest) use { return use{in: Yes} })},
-	{rule: "domain-frontend", rows: []string{"pv-display-frontend"}, test: display},
-	{rule: "domain-frontend", rows: []string{"pv-usb-frontend"}, test: frontend(func(g *guest) use { return g.pvUSB("pv", "qusb") })},
-	{rule: "domain-frontend", rows: []string{"pv-tpm-frontend"}, test: frontend(func(g *guest) use { return has(g, "vtpm", g.d.Devices.VTPMs) })},
-	{rule: "domain-frontend", rows: []string{"pv-9pfs-frontend"}, test: frontend(func(g *guest) use { return has(g, "p9", g.d.Devices.P9s) })},
-	{rule: "domain-frontend", rows: []string{"pvcalls-frontend"}, test: frontend(func(g *guest) use { return has(g, "pvcalls", g.d.Devices.PVCalls) })},
-	{rule: "domain-frontend", rows: []string{"pv-sound-frontend"}, test: frontend(func(g *guest) use { return has(g, "vsnd", g.d.Devices.VSnds) })},
-	{rule: "domain-frontend", rows: []string{"pv-scsi-protocol-frontend"}, test: func(*guest, support.Row) use {
+	{rule: "domain-driver", oneSided: true, rows: []string{"blkfront"}, test: frontend(func(g *guest) use { return has(g, "disk", g.d.Devices.Disks) })},
+	{rule: "domain-driver", oneSided: true, rows: []string{"netfront"}, test: frontend(func(g *guest) use { return has(g, "vif", g.d.Devices.NICs) })},
+	{rule: "domain-driver", oneSided: true, rows: []string{"pv-framebuffer-frontend"}, test: frontend(framebuffer)},
+	{rule: "domain-driver", oneSided: true, rows: []string{"pv-keyboard-frontend"}, test: frontend(keyboard)},
+	{rule: "domain-driver", oneSided: true, rows: []string{"pv-console-frontend"}, test: frontend(func(*guest) use { return use{in: Yes} })},
+	{rule: "domain-driver", oneSided: true, rows: []string{"pv-display-frontend"}, test: display},
+	{rule: "domain-driver", oneSided: true, rows: []string{"pv-usb-frontend"}, test: frontend(func(g *guest) use { return g.pvUSB("pv", "qusb") })},
+	{rule: "domain-driver", oneSided: true, rows: []string{"pv-tpm-frontend"}, test: frontend(func(g *guest) use { return has(g, "vtpm", g.d.Devices.VTPMs) })},
+	{rule: "domain-driver", oneSided: true, rows: []string{"pv-9pfs-frontend"}, test: frontend(func(g *guest) use { return has(g, "p9", g.d.Devices.P9s) })},
+	{rule: "domain-driver", oneSided: true, rows: []string{"pvcalls-frontend"}, test: frontend(func(g *guest) use { return has(g, "pvcalls", g.d.Devices.PVCalls) })},
+	{rule: "domain-driver", oneSided: true, rows: []string{"pv-sound-frontend"}, test: frontend(func(g *guest) use { return has(g, "vsnd", g.d.Devices.VSnds) })},
+	{rule: "domain-driver", oneSided: true, rows: []string{"pv-scsi-protocol-frontend"}, test: func(*guest, support.Row) use {
 		return hiddenIn(insideGuest, "xl cannot configure it in any release; other toolstacks can.")
 	}},
 }
@@ -83,10 +84,7 @@ func framebuffer(g *guest) use {
 			u = both(g.kind(facts.PV), asked)
 		}
 	}
-	if arm := g.arm(); arm.in == Yes {
-		return u
-	}
-	return both(not(g.kind(facts.HVM)), u)
+	return both(g.notHVM(), u)
 }
 
 // keyboard tells whether a guest has a paravirtual keyboard that QEMU serves:
@@ -136,43 +134,43 @@ func (g *guest) pvUSB(kinds ...string) use {
 
 // backendRows are what serves a guest's devices.
 var backendRows = []guestRow{
-	{rule: "domain-disk", rows: []string{"blkback"}, test: blkback, do: "Choose another backendtype= or format= for the disk."},
-	{rule: "domain-network", rows: []string{"netback"}, test: netback},
-	{rule: "domain-network", rows: []string{"open-vswitch-integration-for-xl"}, test: openVSwitch, do: "Use script=vif-bridge."},
-	{rule: "domain-backend", rows: []string{"pv-framebuffer-backend"}, test: func(g *guest, _ support.Row) use { return framebuffer(g) }},
-	{rule: "domain-backend", rows: []string{"pv-keyboard-backend"}, test: func(g *guest, _ support.Row) use { return keyboard(g) }},
-	{rule: "domain-backend", rows: []string{"pv-usb-backend"}, test: func(g *guest, _ support.Row) use { return g.pvUSB("qusb") }},
-	{rule: "domain-backend", rows: []string{"pv-tpm-backend"}, test: func(g *guest, _ support.Row) use { return has(g, "vtpm", g.d.Devices.VTPMs) },
+	{rule: "domain-driver", rows: []string{"blkback"}, test: blkback, do: "Choose another backendtype= or format= for the disk."},
+	{rule: "domain-driver", rows: []string{"netback"}, test: netback},
+	{rule: "domain-driver", rows: []string{"open-vswitch-integration-for-xl"}, test: openVSwitch, do: "Use script=vif-bridge."},
+	{rule: "domain-driver", rows: []string{"pv-framebuffer-backend"}, test: func(g *guest, _ support.Row) use { return framebuffer(g) }},
+	{rule: "domain-driver", rows: []string{"pv-keyboard-backend"}, test: func(g *guest, _ support.Row) use { return keyboard(g) }},
+	{rule: "domain-driver", rows: []string{"pv-usb-backend"}, test: func(g *guest, _ support.Row) use { return g.pvUSB("qusb") }},
+	{rule: "domain-driver", rows: []string{"pv-tpm-backend"}, test: func(g *guest, _ support.Row) use { return has(g, "vtpm", g.d.Devices.VTPMs) },
 		do: "Take vtpm= out."},
-	{rule: "domain-backend", rows: []string{"pv-9pfs-backend"}, test: p9, do: "Take p9= out, or choose another type= for it."},
-	{rule: "domain-backend", rows: []string{"pvcalls-backend"}, test: func(g *guest, _ support.Row) use { return has(g, "pvcalls", g.d.Devices.PVCalls) },
+	{rule: "domain-driver", rows: []string{"pv-9pfs-backend"}, test: p9, do: "Take p9= out, or choose another type= for it."},
+	{rule: "domain-driver", rows: []string{"pvcalls-backend"}, test: func(g *guest, _ support.Row) use { return has(g, "pvcalls", g.d.Devices.PVCalls) },
 		do: "Take pvcalls= out."},
-	{rule: "domain-backend", rows: []string{"colo-manager"}, test: colo,
+	{rule: "domain-driver", rows: []string{"colo-manager"}, test: colo,
 		blind: "COLO can also be started with xl remus -c, without a word in the configuration.", do: "Take the colo parameters out of disk= and vif=."},
 }
 
 var deviceExtras = []guestExtra{
-	{"domain-disk", "Disk in format qed", func(g *guest) use {
+	{"domain-driver", "Disk in format qed", func(g *guest) use {
 		return g.disk(func(d facts.DomainDisk) bool { return d.Format == "qed" })
 	}, "The rows name the formats raw, qcow, qcow2 and vhd; qed is in none."},
-	{"domain-disk", "Disk served by blktap3 or tapback", func(g *guest) use {
+	{"domain-driver", "Disk served by blktap3 or tapback", func(g *guest) use {
 		if g.j.before("4.19") {
 			return never("")
 		}
 		return g.disk(func(d facts.DomainDisk) bool { return d.BackendType == "tap" })
 	}, "The rows are about Blktap2, which left Xen with 4.13; what backendtype=tap means since 4.19 is in none."},
-	{"domain-disk", "Disk served by another program (backendtype=standalone)", func(g *guest) use {
+	{"domain-driver", "Disk served by another program (backendtype=standalone)", func(g *guest) use {
 		return g.disk(func(d facts.DomainDisk) bool { return d.BackendType == "standalone" })
 	}, "No row names such a backend."},
-	{"domain-backend", "Paravirtual keyboard served by a program of Linux", func(g *guest) use {
+	{"domain-driver", "Paravirtual keyboard served by a program of Linux", func(g *guest) use {
 		t := setting(g, "vkb", g.d.Devices.VKBs, nil)
 		return when(t, func(l []facts.DomainVKB) bool {
 			return slices.ContainsFunc(l, func(v facts.DomainVKB) bool { return v.BackendType == "linux" })
 		})
 	}, "The row names QEMU alone."},
-	{"domain-backend", "Paravirtual USB served by dom0's kernel", func(g *guest) use { return g.pvUSB("pv") },
+	{"domain-driver", "Paravirtual USB served by dom0's kernel", func(g *guest) use { return g.pvUSB("pv") },
 		"The row names QEMU alone."},
-	{"domain-backend", "Channel", func(g *guest) use { return has(g, "channel", g.d.Devices.Channels) },
+	{"domain-driver", "Channel", func(g *guest) use { return has(g, "channel", g.d.Devices.Channels) },
 		"No row is about channels."},
 	{"domain-passthrough", "PCI passthrough to a PVH guest", func(g *guest) use {
 		return both(g.kind(facts.PVH), g.pci())
@@ -317,7 +315,7 @@ func openVSwitch(g *guest, _ support.Row) use {
 	}
 	byDefault := false
 	for _, n := range nics.is {
-		if base(n.Script) == "vif-openvswitch" {
+		if path.Base(n.Script) == "vif-openvswitch" {
 			u.line, u.seen = n.Line, []Seen{{What: "script of the vif", Value: n.Script, Source: g.d.Source}}
 			return u
 		}

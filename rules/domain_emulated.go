@@ -132,10 +132,7 @@ func (g *guest) emulatedDisks(add func(string, string, string, int), open map[st
 			open[storageDevices] = hd.seen
 		case hd.is == "ahci" && !d.CDROM:
 			add(storageDevices, "ahci", "hdtype", hd.line)
-		case hd.is == "ahci":
-			// A CD-ROM stays on the IDE controller.
-			add(storageDevices, "piix3 ide", "disk", d.Line)
-		default:
+		default: // a CD-ROM stays on the IDE controller with AHCI as well
 			add(storageDevices, "piix3 ide", "disk", d.Line)
 		}
 	}

@@ -173,6 +173,7 @@ func (u *use) merge(v use) {
 
 // not turns a use around.
 func not(u use) use {
+	u.why = ""
 	switch u.in {
 	case Yes:
 		u.in = No
@@ -185,8 +186,7 @@ func not(u use) use {
 // of turns a reading of the host into a use.
 func of(r reading) use { return use{in: r.use, seen: []Seen{r.seen}, do: sentenceOf(r.remedy)} }
 
-func never(why string) use  { return use{in: No, why: why} }
-func always(why string) use { return use{in: Yes, why: why} }
+func never(why string) use { return use{in: No, why: why} }
 
 // hiddenIn is a question that no configuration answers.
 func hiddenIn(what, why string) use { return use{in: Maybe, hidden: "needs " + what, why: why} }
@@ -220,6 +220,15 @@ func (g *guest) kind(types ...facts.DomainType) use {
 	u := when(g.typ, is(types...))
 	if u.in == No {
 		u.why = "The domain is a " + strings.ToUpper(string(g.typ.is)) + " guest."
+	}
+	return u
+}
+
+// notHVM tells whether the guest is of another type than HVM.
+func (g *guest) notHVM() use {
+	u := not(g.kind(facts.HVM))
+	if u.in == No {
+		u.why = "The domain is an HVM guest."
 	}
 	return u
 }

@@ -196,8 +196,8 @@ var bootRows = []guestRow{
 // supported only when it runs without dom0's privileges.
 func pygrub(g *guest, row support.Row) use {
 	loader := when(setting(g, "bootloader", g.d.Boot.Bootloader, ""), func(b string) bool { return path.Base(b) == "pygrub" })
-	u := both(not(g.kind(facts.HVM)), loader)
-	if u.in == No {
+	u := both(g.notHVM(), loader)
+	if loader.in == No {
 		u.why = "The domain does not boot through pygrub."
 	}
 	if u.in != Yes || row.Meaning.Condition != support.WhenDeprivilege {
@@ -309,5 +309,3 @@ func (g *guest) bios() told[string] {
 	}
 	return t
 }
-
-func base(p string) string { return path.Base(p) }

@@ -84,13 +84,10 @@ func (j *judging) domain(d *facts.Domain, own []ownRow, release []Finding, taint
 			v.Findings = append(v.Findings, f)
 		}
 	}
-	for i := range guestExtras {
-		if f, ok := g.extra(&guestExtras[i]); ok {
-			v.Findings = append(v.Findings, f)
-		}
-	}
-	for _, o := range own {
-		v.Findings = append(v.Findings, g.finding(o))
+	if id, ok := d.ID.Get(); ok && id == 0 {
+		v.Type, v.Notes = "", []string{"This is dom0, which is judged with its host."}
+	} else {
+		v.Findings = append(v.Findings, g.findings(own)...)
 	}
 	if len(tainted) > 0 {
 		j.distrust(v.Findings)
@@ -103,6 +100,19 @@ func (j *judging) domain(d *facts.Domain, own []ownRow, release []Finding, taint
 		v.Grade = GradeUnknown
 	}
 	return v
+}
+
+func (g *guest) findings(own []ownRow) []Finding {
+	out := make([]Finding, 0, len(own)+4) // a few things have no row
+	for i := range guestExtras {
+		if f, ok := g.extra(&guestExtras[i]); ok {
+			out = append(out, f)
+		}
+	}
+	for _, o := range own {
+		out = append(out, g.finding(o))
+	}
+	return out
 }
 
 // damaged reports whether part of a configuration was not understood, so that
@@ -165,7 +175,9 @@ type guestRow struct {
 	test func(*guest, support.Row) use
 	// blind says why a no of the test proves nothing; empty when it does.
 	blind string
-	do    string // how to change it: which key, option or file
+	// oneSided is true when the test says no or leaves it open, and never yes.
+	oneSided bool
+	do       string // how to change it: which key, option or file
 }
 
 // guestExtra is something a domain can use and no row is about.

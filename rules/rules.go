@@ -39,9 +39,10 @@ type Rule struct {
 	judge func(*judging, []support.Row) []Finding
 }
 
-// List returns every rule in the order of the statement.
+// List returns every rule: those of hosts in the order of the statement, then
+// those of domains.
 func List() []Rule {
-	return []Rule{
+	return append([]Rule{
 		releaseRule,
 		kconfigRule,
 		architectureRule,
@@ -66,7 +67,7 @@ func List() []Rule {
 		nestedRule,
 		usageRule,
 		elsewhereRule,
-	}
+	}, domainRules...)
 }
 
 // Evaluate judges a host by a statement. Every row of the statement appears in
