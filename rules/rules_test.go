@@ -630,11 +630,17 @@ func TestLessEvidenceNeverHelps(t *testing.T) {
 						t.Errorf("%s on %s, without facts %v: %s went from %s to %s", release, name, taken, a.Intent, b.Grade, a.Grade)
 					}
 				}
+				byRow := map[string]Finding{}
+				for _, a := range after.Findings {
+					if a.Row != nil {
+						byRow[a.Row.Key] = a
+					}
+				}
 				for _, b := range before.Findings {
 					if b.Row == nil || b.Row.Key == "" {
 						continue
 					}
-					a := finding(t, after, b.Row.Key)
+					a := byRow[b.Row.Key]
 					gb, okb := b.Grade()
 					ga, oka := a.Grade()
 					if oka && okb && gb != GradeUnknown && ga != GradeUnknown && badness(ga) < badness(gb) {
