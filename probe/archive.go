@@ -153,9 +153,9 @@ func (r *recorder) ReadFile(name string, limit int64) ([]byte, error) {
 		clean := redact(name, b)
 		sum := sha256.Sum256(clean)
 		e.Size, e.SHA256 = len(clean), hex.EncodeToString(sum[:])
-		r.data[name] = clean
+		r.data[e.Name] = clean
 	}
-	r.entries[name+" file"] = e
+	r.entries[e.Name+" file"] = e
 	return b, err
 }
 
@@ -188,7 +188,7 @@ func (r *recorder) entry(name, kind string, err error) manifestEntry {
 		p.Source = ""
 		l.problem = &p
 	}
-	return manifestEntry{Name: name, Kind: kind, State: l.state, Problem: l.problem}
+	return manifestEntry{Name: publicName(name), Kind: kind, State: l.state, Problem: l.problem}
 }
 
 // openArchive unpacks an archive into memory. A member that is missing or was

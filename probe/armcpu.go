@@ -11,6 +11,7 @@ import (
 	"github.com/xencheck/xencheck/probe/internal/armcore"
 	"github.com/xencheck/xencheck/probe/internal/cpulist"
 	"github.com/xencheck/xencheck/probe/internal/procfs"
+	"github.com/xencheck/xencheck/probe/internal/xldmesg"
 )
 
 // maxMIDRFiles bounds how many midr_el1 files are opened. Xen's own limit is
@@ -87,6 +88,12 @@ func (s *session) observedCores() (facts.Observed[[]facts.ArmCore], facts.Observ
 			c := coreOf(m)
 			return facts.Is([]facts.ArmCore{c}, l.source).WithNote("of the CPU that xencheck ran on"),
 				facts.Not[facts.ArmCore](&facts.Problem{Cause: facts.Incomplete, Source: l.source, Detail: "it is not known which CPU xencheck ran on"})
+		}
+	}
+	if f, ok := s.seenOnConsole(xldmesg.ArmProcessor); ok {
+		if n, ok := f.ArmMIDR(); ok {
+			c := coreOf(armcore.MIDR(n))
+			return facts.Is([]facts.ArmCore{c}, s.consoleSource).WithNote("of the CPU that Xen booted on"), facts.Is(c, s.consoleSource)
 		}
 	}
 	p := s.cpuinfoLook.why()
@@ -621,6 +628,9 @@ func (s *session) readSVE(a *facts.ArmCPU) facts.Observed[bool] {
 	case slices.Contains(features.All, "sve"):
 		return facts.Is(true, l.source)
 	case s.underXen:
+		if s.phys != nil && s.phys.sve > 0 {
+			return facts.Is(true, s.phys.source).WithNote(fmt.Sprintf("Xen has vectors of %d bits for its guests", s.phys.sve))
+		}
 		return facts.Not[bool](s.hidden(l.source, "Xen hides SVE from its domains unless told otherwise"))
 	case slices.Contains(features.Any, "sve"):
 		return facts.Disagree[bool](

@@ -54,6 +54,9 @@ func (s *session) guessFamily() family {
 	if len(s.opts.MIDR) > 0 || s.opts.DTB != "" {
 		return familyArm
 	}
+	if f := s.textFamily(); f != familyUnknown {
+		return f
+	}
 	if name, ok := s.readKernelArch().Get(); ok {
 		arch, _ := procfs.MachineArch(name)
 		switch {
@@ -163,6 +166,7 @@ func (s *session) readCounts() {
 	if s.underXen {
 		p := s.hidden(sysCPU, "Linux counts this domain's virtual CPUs")
 		c.Present, c.Online, c.Possible, c.Nodes = facts.Not[int](p), facts.Not[int](p), facts.Not[int](p), facts.Not[int](p)
+		s.cpusUnderXen()
 	}
 }
 

@@ -69,6 +69,16 @@ func (s *session) readXenDomain() {
 		// Only Xen writes this signature, and only a PV dom0 sees the table.
 		evidence = acpiTables + "/RMAD"
 	}
+	text := ""
+	if evidence == "" && s.isPaper() {
+		switch {
+		case s.info != nil:
+			text = s.infoSource
+		case s.console != nil:
+			text = s.consoleSource
+		}
+		evidence = text
+	}
 	capabilities := look{state: facts.Absent}
 	if evidence != "" || s.dir("/proc/xen", maxEntries).known() {
 		capabilities = s.file("/proc/xen/capabilities", smallFile)
@@ -100,6 +110,8 @@ func (s *session) readXenDomain() {
 	bits, err := procfs.Number(features.data, 16)
 	readable := features.known() && err == nil
 	switch {
+	case text != "":
+		m.Kind = facts.Is(facts.Dom0, text).WithNote("xl runs in dom0")
 	case capabilities.known() && procfs.ControlDomain(capabilities.data):
 		m.Kind = facts.Is(facts.Dom0, capabilities.source)
 	case readable && bits&featureDom0 != 0:
@@ -358,7 +370,12 @@ func (s *session) inInitialNamespaces() bool {
 
 // hidden is the problem of a fact that Linux in a Xen domain is not shown.
 func (s *session) hidden(source, detail string) *facts.Problem {
-	return &facts.Problem{Cause: facts.HiddenByXen, Source: source, Detail: detail, Remedy: bareRemedy}
+	p := &facts.Problem{Cause: facts.HiddenByXen, Source: source, Detail: detail, Remedy: bareRemedy}
+	if r := s.refused; r != nil && r.Remedy != "" && r.Cause != facts.NotExposed {
+		p.Detail += "; asking Xen: " + r.Detail
+		p.Remedy = r.Remedy + "; or " + bareRemedy
+	}
+	return p
 }
 
 // syntheticTables reports whether the ACPI tables were written by Xen for a

@@ -45,6 +45,15 @@ func (s *session) readFirmwareKind() facts.Observed[string] {
 		return facts.Not[string](l.why())
 	case slices.Contains(l.names, "efi"):
 		return facts.Is("efi", sysFirmware+"/efi")
+	case s.underXen && s.isX86() && s.xenLook.known():
+		switch r, asked := s.efi(); {
+		case asked.known() && r.Version != 0:
+			return facts.Is("efi", asked.source)
+		case asked.known(), asked.absent():
+			return facts.Is("bios", asked.source).WithNote("Xen was not started by EFI")
+		default:
+			return facts.Not[string](asked.why())
+		}
 	case s.underXen:
 		// Without runtime services, and always on Arm, dom0 has no such folder.
 		return facts.Not[string](s.hidden(sysFirmware+"/efi", "Xen need not show its domains that it was started by EFI"))
@@ -69,6 +78,11 @@ func (s *session) readSecureBoot() facts.Observed[bool] {
 		return facts.Not[bool](firmware.Problem)
 	case kind != "efi":
 		return facts.Missing[bool](firmware.Source)
+	}
+	if s.underXen {
+		if r, asked := s.efi(); asked.known() && r.SecureBoot != nil {
+			return facts.Is(*r.SecureBoot, asked.source)
+		}
 	}
 	l := s.file(secureBootVar, smallFile)
 	if l.known() {

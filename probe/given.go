@@ -3,6 +3,7 @@ package probe
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -22,7 +23,7 @@ import (
 func (s *session) openGiven() error {
 	s.whole = s.live
 	if r, ok := unguarded(s.root).(*replayRoot); ok {
-		s.whole = r.live
+		s.whole, s.replays = r.live, true
 	}
 	front := newMemoryRoot()
 	var err error
@@ -59,6 +60,9 @@ func (s *session) openGiven() error {
 		if s.dump.problem != nil {
 			s.damaged(l, s.dump.problem)
 		}
+	}
+	if err := s.giveTexts(front); err != nil {
+		return err
 	}
 	for _, v := range []struct {
 		given bool
@@ -188,7 +192,15 @@ func (r *frontRoot) ReadFile(name string, limit int64) ([]byte, error) {
 	if r.covers(name) {
 		return r.front.ReadFile(name, limit)
 	}
-	return r.Root.ReadFile(name, limit)
+	b, err := r.Root.ReadFile(name, limit)
+	if name == processInterface && (errors.Is(err, ErrNotRecorded) || errors.Is(err, fs.ErrNotExist)) {
+		// A captured tree has the files that the list is made of.
+		list, lerr := listProcesses(r.Root)
+		if lerr == nil || errors.As(lerr, new(*facts.Problem)) {
+			return list, lerr
+		}
+	}
+	return b, err
 }
 
 func (r *frontRoot) ReadDir(name string, limit int) ([]string, error) {

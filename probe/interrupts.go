@@ -6,6 +6,7 @@ import (
 
 	"github.com/xencheck/xencheck/probe/facts"
 	"github.com/xencheck/xencheck/probe/internal/procfs"
+	"github.com/xencheck/xencheck/probe/internal/xldmesg"
 )
 
 // readInterrupts finds the Arm interrupt controller and its translation units:
@@ -29,6 +30,14 @@ func (s *session) readInterrupts() {
 		h.GIC, h.ITS = facts.Not[int](p), facts.Not[int](p)
 	}
 	s.checkGICDriver()
+	if _, its := s.seenOnConsole(xldmesg.ITS); its && s.underXen && !h.ITS.IsKnown() {
+		h.ITS = facts.Is(len(s.console.Find(xldmesg.ITS)), s.consoleSource).WithNote("those that Xen drives")
+	}
+	if f, ok := s.seenOnConsole(xldmesg.GIC); ok && s.underXen && !h.GIC.IsKnown() {
+		if n, ok := f.Number(0); ok && n >= 1 && n <= 4 {
+			h.GIC = facts.Is(int(n), s.consoleSource)
+		}
+	}
 	if s.underXen && !h.ITS.IsKnown() {
 		h.ITS = facts.Not[int](s.hidden("/proc/interrupts", "Xen shows dom0 no ITS unless it drives it itself"))
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/xencheck/xencheck/probe/facts"
 	"github.com/xencheck/xencheck/probe/internal/acpi"
+	"github.com/xencheck/xencheck/probe/internal/xldmesg"
 )
 
 const iommuClass = "/sys/class/iommu"
@@ -87,7 +88,7 @@ func (s *session) readIOMMUx86() {
 	case len(units) > 0:
 		h.Units = facts.Is(units, units[0].Source)
 	case missing == 2 && s.underXen:
-		h.Units = facts.Not[[]facts.IOMMUUnit](s.hidden(acpiTables, "Xen keeps IOMMU tables from its domains"))
+		h.Units = s.unitsWithoutTables()
 	case missing == 2 && len(seen.units) > 0:
 		h.Units = facts.Disagree[[]facts.IOMMUUnit](
 			facts.Conflict{Value: "no DMAR and no IVRS table", Source: acpiTables},
@@ -98,6 +99,12 @@ func (s *session) readIOMMUx86() {
 		h.Units = facts.Is(seen.units, iommuClass).WithNote("the units that Linux drives; the firmware's table was not read")
 	default:
 		h.Units = facts.Not[[]facts.IOMMUUnit](problem)
+	}
+	if directio, told := s.phys.can("directio"); told && !directio && h.Units.IsKnown() && s.underXen {
+		h.Units.Note = "Xen does not use them: it reports no directio"
+	}
+	if f, ok := s.seenOnConsole(xldmesg.IntRemap); ok && s.underXen && !h.InterruptRemapping.IsKnown() {
+		h.InterruptRemapping = facts.Is(f.Value(0) == "enabled", s.consoleSource).WithNote("as Xen uses it")
 	}
 	if h.InterruptRemapping.State == facts.Unread && !h.Units.IsAbsent() {
 		if problem == nil {
@@ -171,8 +178,7 @@ func (s *session) readIOMMUArm() {
 	h := &s.host.IOMMU
 	switch {
 	case s.underXen:
-		// Xen removes the SMMUs it drives from dom0's tree and leaves the others.
-		h.Units = facts.Not[[]facts.IOMMUUnit](s.hidden(iommuClass, "Xen removes the IOMMUs it drives from what its domains see"))
+		h.Units = s.unitsOfArmDom0()
 	case s.board != nil && !s.board.Stub:
 		s.iommuFromBoard()
 	case s.tables.known() && s.tables.any():
@@ -250,4 +256,69 @@ func addUnit(units []facts.IOMMUUnit, u facts.IOMMUUnit) []facts.IOMMUUnit {
 		}
 	}
 	return append(units, u)
+}
+
+// unitsWithoutTables says what is known of an x86 host's units in a domain
+// that is shown neither table. A PV dom0 would be shown them; other domains
+// never are, and the make of the CPU tells the kind of what is in use.
+func (s *session) unitsWithoutTables() facts.Observed[[]facts.IOMMUUnit] {
+	directio, told := s.phys.can("directio")
+	kind := facts.VTd
+	switch vendor := s.x86Vendor(); {
+	case usesSVM(vendor):
+		kind = facts.AMDVi
+	case vendor == "":
+		told = told && !directio
+	}
+	switch {
+	case told && directio:
+		return facts.Is([]facts.IOMMUUnit{{Kind: kind, Count: 1, Source: s.phys.source}}, s.phys.source).
+			WithNote("at least one, by Xen's capability directio and the make of the CPU")
+	case told && !s.syntheticTables() && s.tables.known():
+		return facts.Missing[[]facts.IOMMUUnit](acpiTables + ", " + s.phys.source)
+	case told:
+		return facts.Not[[]facts.IOMMUUnit](s.hidden(s.phys.source, "Xen reports no directio: it uses no IOMMU, and whether there is one is not shown"))
+	}
+	return facts.Not[[]facts.IOMMUUnit](s.hidden(acpiTables, "Xen keeps IOMMU tables from its domains"))
+}
+
+// unitsOfArmDom0 says what is known of an Arm host's units from inside dom0.
+// Xen removes those it has a driver for from dom0's tree and leaves the
+// others, which Linux then drives: what is visible is what Xen does not use.
+func (s *session) unitsOfArmDom0() facts.Observed[[]facts.IOMMUUnit] {
+	var driven []facts.IOMMUUnit
+	if s.console != nil {
+		for _, f := range s.console.Find(xldmesg.SMMU) {
+			kind := map[string]facts.IOMMUKind{"1": facts.SMMUv1, "2": facts.SMMUv2, "3": facts.SMMUv3}[f.Value(0)]
+			if kind != "" {
+				driven = addUnit(driven, facts.IOMMUUnit{Kind: kind, Count: 1, Source: s.consoleSource})
+			}
+		}
+		if _, ok := s.console.Seen(xldmesg.IPMMU); ok {
+			driven = addUnit(driven, facts.IOMMUUnit{Kind: facts.IPMMU, Count: 1, Source: s.consoleSource})
+		}
+	}
+	directio, told := s.phys.can("directio")
+	if len(driven) > 0 && (directio || !told) {
+		return facts.Is(driven, s.consoleSource).WithNote("those that Xen drives")
+	}
+	visible := ""
+	if s.board != nil {
+		var units []facts.IOMMUUnit
+		for _, u := range s.board.IOMMUs {
+			if u.Enabled > 0 {
+				units = append(units, facts.IOMMUUnit{Kind: u.Kind, Count: u.Enabled})
+			}
+		}
+		if len(units) > 0 {
+			visible = "; " + inWords(units) + " in dom0's device tree is one that Xen does not drive"
+		}
+	}
+	switch {
+	case told && directio:
+		return facts.Not[[]facts.IOMMUUnit](s.hidden(s.phys.source, "Xen reports directio: it uses an IOMMU, whose kind it does not show to dom0"+visible))
+	case told:
+		return facts.Not[[]facts.IOMMUUnit](s.hidden(s.phys.source, "Xen reports no directio: it uses no IOMMU"+visible))
+	}
+	return facts.Not[[]facts.IOMMUUnit](s.hidden(iommuClass, "Xen removes the IOMMUs it drives from what its domains see"+visible))
 }

@@ -70,6 +70,9 @@ func (s *session) machineArch() facts.Observed[facts.Arch] {
 	if a := s.archOfCPU(); a.State != facts.Unread {
 		return a
 	}
+	if a := s.archOfText(); a.IsKnown() {
+		return a
+	}
 	kernel := s.host.Machine.KernelArch
 	if name, ok := kernel.Get(); ok {
 		arch, certain := procfs.MachineArch(name)

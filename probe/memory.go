@@ -8,6 +8,8 @@ import (
 
 	"github.com/xencheck/xencheck/probe/facts"
 	"github.com/xencheck/xencheck/probe/internal/procfs"
+	"github.com/xencheck/xencheck/probe/internal/xencall"
+	"github.com/xencheck/xencheck/probe/xencmdline"
 )
 
 const (
@@ -296,10 +298,61 @@ func (s *session) readZones(memTotal uint64, b *memoryBounds) {
 func (s *session) readXenMemory(b memoryBounds, total uint64, totalLook look) {
 	m := &s.host.Memory
 	kind, _ := s.host.Machine.Kind.Get()
-	if installed := s.readInstalled(); kind == facts.Dom0 && installed >= total && installed > 0 {
+	installed := s.readInstalled()
+	if kind == facts.Dom0 && s.phys != nil && s.phys.bytes > 0 {
+		s.memoryOfXen(installed)
+		return
+	}
+	if kind == facts.Dom0 && installed >= total && installed > 0 {
 		r := facts.Range{Min: total, Max: &installed}
 		m.Physical = facts.Is(r, s.smbiosSource).WithNote("dom0's own memory is the lower bound; the modules in their slots are the upper")
 		return
 	}
 	m.Physical = facts.Not[facts.Range](s.hidden(totalLook.source, "MemTotal and the memory map are this domain's"))
+}
+
+// memoryOfXen takes Xen's own count of the host's memory. It leaves out a hair
+// that the firmware keeps; the modules in their slots, where SMBIOS tells of
+// them, are what there is at most.
+func (s *session) memoryOfXen(installed uint64) {
+	s.reading(s.phys.bytes, facts.XenTotal, s.phys.source)
+	b := memoryBounds{}
+	b.atLeast(s.phys.bytes, s.phys.source)
+	most := s.phys.bytes + s.phys.slack
+	if domain, _ := s.host.Machine.DomainType.Get(); domain == "pv" && s.xenLook.known() {
+		if ranges, l := ask[[]xencall.MapEntry](s, callMemoryMap); l.known() {
+			if n := xencall.RAM(ranges); n > 0 {
+				s.reading(n, facts.FirmwareMap, l.source)
+				b.atLeast(n, l.source)
+				most = max(most, n)
+			}
+		}
+	}
+	note := "Xen's own count, which leaves out what the firmware keeps"
+	switch {
+	case installed >= b.min:
+		b.atMost(installed, s.smbiosSource)
+	case s.memoryLimited():
+		note = "Xen was told to use only part of the memory (mem=)"
+	default:
+		b.atMost(most, b.minSource)
+	}
+	r := facts.Range{Min: b.min}
+	if b.max > 0 {
+		r.Max = &b.max
+	}
+	s.host.Memory.Physical = facts.Is(r, sourcesOf(b)).WithNote(note)
+}
+
+// memoryLimited reports whether Xen was, or may have been, told to leave
+// memory alone.
+func (s *session) memoryLimited() bool {
+	line, ok := s.runningLine().Get()
+	if !ok {
+		return false
+	}
+	parsed := xencmdline.Parse(line.Text, xencmdline.How{Arm: s.isArm(), Image: line.Image})
+	_, mem := parsed.String("mem")
+	_, e820 := parsed.String("availmem")
+	return mem || e820
 }

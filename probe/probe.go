@@ -31,6 +31,17 @@ type Options struct {
 	ACPI  string // a directory of ACPI tables, or the text of acpidump
 	CPUID string // the text of a CPUID dump
 
+	// What is known of a Xen from text: of its host when neither Root nor the
+	// running machine tells better. A file name "-" is Stdin.
+	XLInfo     string // the output of xl info
+	XLDmesg    string // Xen's console ring, as xl dmesg prints it, or a log of its serial console
+	XenCmdline string // a command line of Xen's itself; outweighs every other one
+	XenConfig  string // the .config that Xen was built with
+
+	Domains    []string  // configurations of domains: files of xl.cfg(5), or what xl list -l prints
+	DomainDirs bool      // the configurations in /etc/xen and /etc/xen/auto as well
+	Stdin      io.Reader // what the file name "-" stands for; nil when it stands for nothing
+
 	MIDR   []string // MIDR_EL1 values in hexadecimal, the boot CPU's first
 	Memory uint64   // bytes; 0 when not given
 	CPUs   int      // logical CPUs; 0 when not given
@@ -51,7 +62,8 @@ type Options struct {
 
 // onPaper reports whether anything but a root was given.
 func (o Options) onPaper() bool {
-	return o.DTB != "" || o.ACPI != "" || o.CPUID != "" || len(o.MIDR) > 0 || o.Memory != 0 || o.CPUs != 0
+	return o.DTB != "" || o.ACPI != "" || o.CPUID != "" || o.XLInfo != "" || o.XLDmesg != "" ||
+		len(o.MIDR) > 0 || o.Memory != 0 || o.CPUs != 0
 }
 
 // Collect looks at what the options name and returns what it found.
@@ -127,7 +139,7 @@ func (s *session) openBase() (Root, error) {
 		return openCaptured(o.Root)
 	case o.onPaper():
 		origin.Kind = facts.Paper
-		if o.DTB != "" || o.ACPI != "" || o.CPUID != "" {
+		if o.DTB != "" || o.ACPI != "" || o.CPUID != "" || o.XLInfo != "" || o.XLDmesg != "" {
 			origin.Kind = facts.Files
 		}
 		return newMemoryRoot(), nil
@@ -160,9 +172,11 @@ func openCaptured(name string) (Root, error) {
 // runs on decides what the other sources are worth.
 func (s *session) collect() {
 	s.readContainer()
+	s.readTexts()
 	s.readProcessors()
 	s.readFirmwareTables()
 	s.readEnvironment()
+	s.askXen()
 	s.readMachine()
 	s.readFirmware()
 	s.readCPU()
@@ -171,6 +185,8 @@ func (s *session) collect() {
 	s.readInterrupts()
 	s.readHotplug()
 	s.readXen()
+	s.readUserspace()
+	s.readDomains()
 	s.readOS()
 	s.readLibraries()
 	s.readName()

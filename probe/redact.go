@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bytes"
+	"encoding/json"
 	"path"
 	"regexp"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/xencheck/xencheck/probe/internal/fdt"
 	"github.com/xencheck/xencheck/probe/internal/procfs"
 	"github.com/xencheck/xencheck/probe/internal/smbios"
+	"github.com/xencheck/xencheck/probe/internal/xencall"
 )
 
 // redact returns the bytes of a source as they may leave the host: what
@@ -31,6 +33,23 @@ func redact(name string, b []byte) []byte {
 		return fdt.RedactProperty(path.Base(name), b)
 	case name == "/proc/cmdline":
 		return append([]byte(procfs.Redact(string(b))), '\n')
+	case name == textInfo:
+		return redactInfo(b)
+	case name == textDmesg:
+		return []byte(tellingConsole(b))
+	case name == textCmdline:
+		return []byte(redactXenLine(string(b)))
+	case name == callCommandLine:
+		return redactCommandLine(b)
+	case strings.HasPrefix(name, textDomains+"/"), strings.HasPrefix(name, libxlData+"/"),
+		strings.HasPrefix(name, xenEtc+"/auto/"), strings.HasPrefix(name, xenEtc+"/") && strings.HasSuffix(name, ".cfg"):
+		return redactDomains(b)
+	case name == "/etc/passwd":
+		return onlyLines(b, "xen-qemuuser-")
+	case strings.HasSuffix(name, "/grub.cfg"), strings.HasPrefix(name, grubDefaults), strings.HasPrefix(name, efiSystem+"/"):
+		return redactLines(b)
+	case name == xlConf:
+		return redactLines(b)
 	case name == "/proc/cpuinfo":
 		return withoutSerial(b)
 	case name == "/proc/sysinfo":
@@ -88,10 +107,29 @@ func identifiers() *regexp.Regexp {
 
 // redactNames returns the part of a list of names that matters, sorted.
 func redactNames(dir string, names []string) []string {
+	names = slices.Clone(names)
 	keep := func(string) bool { return true }
 	switch dir {
 	case "/boot":
 		keep = func(n string) bool { return strings.HasPrefix(n, "xen") }
+	case "/usr/sbin", "/usr/local/sbin", "/usr/bin", "/sbin":
+		keep = func(n string) bool { return n == "xl" }
+	case "/etc/init.d", "/etc/rc.d", "/etc/rc.d/init.d", "/usr/local/etc/rc.d":
+		keep = func(n string) bool { return n == "xencommons" }
+	case "/run/systemd/system":
+		keep = func(string) bool { return false }
+	case "/sys/module":
+		keep = func(n string) bool {
+			return strings.Contains(n, "back") || strings.Contains(n, "bk") || strings.Contains(n, "xen")
+		}
+	case libxlData:
+		for i, n := range names {
+			names[i] = publicBase(n)
+		}
+		keep = func(n string) bool { return strings.HasPrefix(n, "userdata-d.") && strings.HasSuffix(n, ".libxl-json") }
+	case "/proc":
+		// Processes are kept as the list of those that concern Xen.
+		keep = func(n string) bool { return strings.Trim(n, "0123456789") != "" }
 	case efivars:
 		keep = func(n string) bool { return strings.HasPrefix(n, "SecureBoot") || strings.HasPrefix(n, "SetupMode") }
 	case acpiTables:
@@ -106,4 +144,30 @@ func redactNames(dir string, names []string) []string {
 	}
 	slices.Sort(kept)
 	return kept
+}
+
+// redactLines blanks what identifies a machine in a text that is kept line by
+// line: the settings of a boot loader, which name disks by their UUIDs.
+func redactLines(b []byte) []byte {
+	var out strings.Builder
+	for line := range strings.Lines(string(b)) {
+		text := strings.TrimRight(line, "\r\n")
+		out.WriteString(redactXenLine(text) + line[len(text):])
+	}
+	return []byte(out.String())
+}
+
+// redactCommandLine blanks what identifies a machine in a recorded command
+// line of Xen's.
+func redactCommandLine(b []byte) []byte {
+	var c xencall.CommandLine
+	if err := json.Unmarshal(b, &c); err != nil {
+		return nil
+	}
+	c.Text = redactXenLine(c.Text)
+	out, err := json.Marshal(c)
+	if err != nil {
+		return nil
+	}
+	return out
 }

@@ -16,6 +16,9 @@ import (
 	"github.com/xencheck/xencheck/probe/internal/cpuinfo"
 	"github.com/xencheck/xencheck/probe/internal/procfs"
 	"github.com/xencheck/xencheck/probe/internal/smbios"
+	"github.com/xencheck/xencheck/probe/internal/xencall"
+	"github.com/xencheck/xencheck/probe/internal/xldmesg"
+	"github.com/xencheck/xencheck/probe/internal/xlinfo"
 )
 
 // Upper bounds of what an honest source holds. Anything larger is refused, not
@@ -95,6 +98,23 @@ type session struct {
 	smbiosSource string
 	dmi          map[string]look // by name in /sys/class/dmi/id
 	underXen     bool
+
+	// What was given of xl's output; nil without it.
+	info          *xlinfo.Info
+	infoSource    string
+	console       *xldmesg.Log // also of the running Xen
+	consoleSource string
+	replays       bool // the root is an archive
+
+	// What the running Xen says of the host; see askXen.
+	version    versionReading
+	xenLook    look                  // of version
+	refused    *facts.Problem        // why Xen could not be asked about its host; nil when it was, or need not be
+	phys       *physical             // nil when nobody told
+	cpus       []xencall.PhysicalCPU // x86 alone
+	cpusSource string
+	bootTree   []string // see facts.Xen.BootTree
+	bootArgs   string   // /chosen's xen,xen-bootargs
 }
 
 func (s *session) close() {
@@ -160,7 +180,7 @@ func (s *session) display(name string) string {
 	if g, ok := s.given[name]; ok {
 		return g
 	}
-	return name
+	return publicName(name)
 }
 
 // note lists a source in the order of looking, once.

@@ -3,7 +3,6 @@ package probe
 import (
 	"bytes"
 	"fmt"
-	"io/fs"
 	"strings"
 	"syscall"
 )
@@ -26,8 +25,12 @@ func askSystem(name string) ([]byte, error) {
 		return askCPUID()
 	case ghwInterface:
 		return askGHW()
+	case processInterface:
+		return listProcesses(liveRoot{})
+	case xenstoreInterface:
+		return askXenstore()
 	}
-	return nil, fs.ErrNotExist
+	return askHypercall(name)
 }
 
 // askUname returns sysname, release and machine, separated by blanks. The node

@@ -61,6 +61,9 @@ func (s *session) feature(flag string, ofCPUID func(cpuidReading) bool) facts.Ob
 	case known && set:
 		return facts.Is(true, "/proc/cpuinfo")
 	case s.underXen:
+		if lm, told := s.phys.bit(2, 29); flag == "lm" && told {
+			return facts.Is(lm, s.phys.source)
+		}
 		return facts.Not[bool](s.hidden("/proc/cpuinfo", "Xen hides the flag "+flag+" from its domains"))
 	case known && s.mixed(flag):
 		return facts.Disagree[bool](
@@ -91,7 +94,12 @@ func (s *session) readX86() {
 	// not show. Without VMX there is none.
 	x.EPT = s.feature("ept", nil)
 	x.QoS = s.readQoS()
-	x.LockedOff = s.readLockedOff(x)
+	if s.underXen {
+		s.virtualizationUnderXen(x)
+	}
+	if x.LockedOff.State == facts.Unread {
+		x.LockedOff = s.readLockedOff(x)
+	}
 }
 
 func (s *session) readQoS() facts.Observed[[]string] {
@@ -117,6 +125,9 @@ func (s *session) readQoS() facts.Observed[[]string] {
 	case len(have) > 0:
 		return facts.Is(have, "/proc/cpuinfo")
 	case s.underXen:
+		if o, ok := s.qosUnderXen(); ok {
+			return o
+		}
 		return facts.Not[[]string](s.hidden("/proc/cpuinfo", "Xen hides these flags from its domains"))
 	case known:
 		return facts.Missing[[]string]("/proc/cpuinfo")
@@ -171,6 +182,9 @@ func (s *session) x86Models() facts.Observed[[]facts.X86Model] {
 			return facts.Not[[]facts.X86Model](&facts.Problem{Cause: facts.Incomplete, Source: s.dump.source, Detail: "it does not hold the leaves that identify the CPU"})
 		}
 		return facts.Is(s.dump.models, s.dump.source)
+	}
+	if o, ok := s.modelsUnderXen(); ok {
+		return o
 	}
 	r, l := s.askCPUID()
 	asked := l.known() && r.Vendor != ""

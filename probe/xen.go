@@ -6,14 +6,33 @@ import (
 
 	"github.com/xencheck/xencheck/probe/facts"
 	"github.com/xencheck/xencheck/probe/internal/procfs"
+	"github.com/xencheck/xencheck/probe/internal/xldmesg"
 )
 
 // readXen finds the Xen that runs underneath and the hypervisors installed for
 // the next boot.
 func (s *session) readXen() {
 	os := s.osRelease()
-	s.host.Xen.Running = s.runningXen(os)
-	s.host.Xen.Installed = s.installedXen(os)
+	x := &s.host.Xen
+	x.Running = s.runningXen(os)
+	x.Installed = s.installedXen(os)
+	s.readIdentity()
+	s.readCapabilities()
+	s.readPools()
+	s.readLivePatches()
+	s.readFlask()
+	s.readHypfs()
+	if l := s.file(sysHypervisor+"/pmu/pmu_mode", smallFile); s.underXen && l.known() {
+		x.VPMUMode = facts.Is(l.text(), l.source)
+	}
+	x.Console = s.consoleHints()
+	if len(s.bootTree) > 0 {
+		x.BootTree = facts.Is(s.bootTree, s.boardSource)
+	} else if s.board != nil && s.board.Xen == nil && !s.board.Stub {
+		x.BootTree = facts.Missing[[]string](s.boardSource)
+	}
+	x.CommandLine = s.readCommandLine()
+	x.BuildConfig = s.readBuildConfig()
 }
 
 // runningXen reads /sys/hypervisor
@@ -21,11 +40,25 @@ func (s *session) readXen() {
 // version as well.
 func (s *session) runningXen(os procfs.OSRelease) facts.Observed[facts.XenVersion] {
 	kind := s.host.Machine.Kind
+	if o, ok := s.versionFromText(os); ok && (!s.underXen || s.isPaper()) {
+		return o
+	}
 	if !s.underXen {
 		if kind.IsKnown() {
 			return facts.Missing[facts.XenVersion](kind.Source)
 		}
 		return facts.Not[facts.XenVersion](kind.Problem)
+	}
+	if r := s.version; s.xenLook.known() {
+		v := facts.XenVersion{Major: r.Major, Minor: r.Minor, Source: s.xenLook.source}
+		if r.Extra != nil {
+			v.Extra = procfs.Value([]byte(*r.Extra))
+		}
+		if r.Changeset != nil {
+			v.Changeset = procfs.Value([]byte(*r.Changeset))
+		}
+		v.Vendor = procfs.XenVendor(v, os)
+		return facts.Is(v, v.Source)
 	}
 	version := sysHypervisor + "/version/"
 	major, minor, extra := s.file(version+"major", smallFile), s.file(version+"minor", smallFile), s.file(version+"extra", smallFile)
@@ -50,6 +83,30 @@ func (s *session) runningXen(os procfs.OSRelease) facts.Observed[facts.XenVersio
 	v.Source = sysHypervisor + "/version"
 	v.Vendor = procfs.XenVendor(v, os)
 	return facts.Is(v, v.Source)
+}
+
+// versionFromText takes the version from the output of xl info, or from the
+// banner that begins Xen's console.
+func (s *session) versionFromText(os procfs.OSRelease) (facts.Observed[facts.XenVersion], bool) {
+	var v facts.XenVersion
+	if s.info != nil {
+		if t, ok := s.info.Version(); ok {
+			v = facts.XenVersion{Major: t.Major, Minor: t.Minor, Extra: procfs.Value([]byte(t.Extra)), Changeset: procfs.Value([]byte(t.Changeset)), Source: s.infoSource}
+		}
+	}
+	if f, ok := s.seenOnConsole(xldmesg.Banner); ok && v.Source == "" {
+		if t, err := procfs.ParseXenVersion(f.Value(0)); err == nil {
+			v, v.Source = t, s.consoleSource
+			if c, ok := s.seenOnConsole(xldmesg.Changeset); ok {
+				v.Changeset = procfs.Value([]byte(c.Value(0)))
+			}
+		}
+	}
+	if v.Source == "" {
+		return facts.Observed[facts.XenVersion]{}, false
+	}
+	v.Vendor = procfs.XenVendor(v, os)
+	return facts.Is(v, v.Source), true
 }
 
 // installedXen lists the hypervisors in /boot by their file names.

@@ -7,19 +7,28 @@ type Xen struct {
 	Running   Observed[XenVersion]   `json:"running"`   // absent: no Xen underneath
 	Installed Observed[[]XenVersion] `json:"installed"` // hypervisors found in /boot; absent when none
 
-	Capabilities Observed[[]string]    `json:"capabilities,omitzero"`  // words of XENVER_capabilities: xen-3.0-x86_64, hvm-3.0-x86_64, …
-	Physical     Observed[[]string]    `json:"virt_caps,omitzero"`     // words of physinfo's capabilities: hvm, pv, directio, hap, shadow, …
-	CommandLine  Observed[CommandLine] `json:"command_line"`           // of the running Xen, or of the one that files describe
-	BuildConfig  Observed[BuildConfig] `json:"build_config,omitzero"`  // Kconfig of that Xen
-	Compiler     Observed[string]      `json:"compiler"`               // of the running Xen
-	BuildID      Observed[string]      `json:"build_id,omitzero"`      // hexadecimal
-	Scheduler    Observed[string]      `json:"scheduler,omitzero"`     // of the default cpupool: credit, credit2, rtds, arinc653, null
-	Pools        Observed[[]CPUPool]   `json:"cpupools,omitzero"`      // every cpupool
-	LivePatches  Observed[[]LivePatch] `json:"live_patches,omitzero"`  // absent when none is loaded
-	SharedPages  Observed[uint64]      `json:"shared_pages,omitzero"`  // pages that memory sharing saved at present
-	VPMUMode     Observed[string]      `json:"vpmu_mode,omitzero"`     // /sys/hypervisor/pmu/pmu_mode: off, self, hv, all
-	Hypfs        Observed[[]string]    `json:"hypfs,omitzero"`         // directories hypfs answered for: buildinfo, buildinfo/config, params, cpupool
-	Console      Observed[[]string]    `json:"console_hints,omitzero"` // what Xen's console ring still tells, in words; proves nothing by silence
+	Capabilities Observed[[]string]    `json:"capabilities,omitzero"` // words of XENVER_capabilities: xen-3.0-x86_64, hvm-3.0-x86_64, …
+	Physical     Observed[[]string]    `json:"virt_caps,omitzero"`    // words of physinfo's capabilities: hvm, pv, directio, hap, shadow, …
+	CommandLine  Observed[CommandLine] `json:"command_line"`          // of the running Xen, or of the one that files describe
+	BuildConfig  Observed[BuildConfig] `json:"build_config,omitzero"` // Kconfig of that Xen
+	Compiler     Observed[string]      `json:"compiler"`              // of the running Xen
+	BuildID      Observed[string]      `json:"build_id,omitzero"`     // hexadecimal
+	Scheduler    Observed[string]      `json:"scheduler,omitzero"`    // of the default cpupool: credit, credit2, rtds, arinc653, null
+	Pools        Observed[[]CPUPool]   `json:"cpupools,omitzero"`     // every cpupool
+	LivePatches  Observed[[]LivePatch] `json:"live_patches,omitzero"` // absent when none is loaded
+	SharedPages  Observed[uint64]      `json:"shared_pages,omitzero"` // pages that memory sharing saved at present
+	VPMUMode     Observed[string]      `json:"vpmu_mode,omitzero"`    // /sys/hypervisor/pmu/pmu_mode: off, self, hv, all
+	Hypfs        Observed[[]string]    `json:"hypfs,omitzero"`        // directories hypfs answered for: buildinfo, buildinfo/config, params, cpupool
+	Flask        Observed[string]      `json:"flask,omitzero"`        // enforcing or permissive; absent when FLASK is not the active security module
+	// Console is what Xen's console ring still tells: the kind of line as
+	// package xldmesg names it, then what the line says, separated by blanks
+	// ("smmu 3", "int_remap enabled", "xsm SILO"). It proves nothing by
+	// silence.
+	Console Observed[[]string] `json:"console_hints,omitzero"`
+	// BootTree is what a device tree asks of Xen: the names of the properties
+	// and the compatible strings in it that begin with xen, and llc-colors.
+	// Unread unless the tree is the one that Xen is, or would be, given.
+	BootTree Observed[[]string] `json:"boot_tree,omitzero"`
 }
 
 // CommandLine is a command line of Xen's. What it means is the business of
@@ -78,7 +87,9 @@ type Userspace struct {
 	LiveUpdate Observed[bool]              `json:"live_update"` // the running xenstored came from a live update
 	Toolstack  Observed[[]string]          `json:"toolstack"`   // of xl, libvirt, xenopsd, xapi; absent when none is found
 	Processes  Observed[[]Process]         `json:"processes"`   // those that concern Xen; absent when none
-	Modules    Observed[[]string]          `json:"modules"`     // Xen backends and pciback loaded or built in; absent when none
+	Modules    Observed[[]string]          `json:"modules"`     // Xen backends and pciback loaded or built in, as /sys/module names them: xen_blkback, xen_netback, xen_scsiback, xen_pciback, pvcalls_back, …; absent when none
+	Backends   Observed[[]string]          `json:"backends"`    // kinds of device that backends of this domain serve now: vbd, vif, qdisk, vkbd, …; absent when none
+	Pciback    Observed[int]               `json:"pciback"`     // PCI devices that pciback holds for other domains; absent when none
 	XLConf     Observed[map[string]string] `json:"xl_conf"`     // /etc/xen/xl.conf
 	Shim       Observed[bool]              `json:"shim"`        // the PV shim's binary is installed
 	RestrictBy Observed[string]            `json:"restrict_by"` // user that de-privileged device models and boot loaders can run as
