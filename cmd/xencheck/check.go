@@ -30,7 +30,8 @@ type hostOptions struct {
 }
 
 // register adds the flags. What a live machine is asked for and what a board on
-// paper is told share one set, because they combine: --dtb with --midr.
+// paper is told share one set, because they combine: --dtb with --midr, and any
+// of them with a Xen that is known from text alone.
 func (o *hostOptions) register(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.Root, "root", "", "look at a captured tree, `DIR`, or an archive of collect --raw, instead of this machine")
@@ -40,6 +41,11 @@ func (o *hostOptions) register(c *cobra.Command) {
 	f.StringSliceVar(&o.MIDR, "midr", nil, "MIDRs of a board on paper, a `LIST` in hexadecimal, the boot CPU first")
 	f.StringVar(&o.memory, "memory", "", "memory of a board on paper, a `SIZE` such as 16GiB")
 	f.IntVar(&o.CPUs, "cpus", 0, "`NUMBER` of CPUs of a board on paper")
+	f.StringVar(&o.XLInfo, "xl-info", "", "take what Xen says of itself from the output of xl info, `FILE`")
+	f.StringVar(&o.XLDmesg, "xl-dmesg", "", "look also at the output of xl dmesg, `FILE`")
+	f.StringVar(&o.XenCmdline, "xen-cmdline", "", "judge Xen booted with this command line, `TEXT`")
+	f.StringVar(&o.XenConfig, "xen-config", "", "judge Xen built with this configuration, `FILE`.config")
+	f.BoolVar(&o.DomainDirs, "domains", false, "judge the domains of /etc/xen/*.cfg and /etc/xen/auto as well")
 	f.StringVar(&o.ID, "id", "", "`NAME` of the host in reports instead of its host name")
 	f.BoolVar(&o.Anonymous, "anonymous", false, "do not name the host")
 }
@@ -67,18 +73,24 @@ func (o *hostOptions) check(c *cobra.Command, s *streams) error {
 			return usage("midr", m, "must be hexadecimal, such as 0x410fd083")
 		}
 	}
-	for _, flag := range []string{"root", "dtb", "acpi", "cpuid"} {
+	for _, flag := range []string{"root", "dtb", "acpi", "cpuid", "xl-info", "xl-dmesg", "xen-config"} {
 		if f := c.Flags().Lookup(flag); f.Changed && f.Value.String() == "" {
 			return usage(flag, "", "must name a file")
 		}
 	}
-	o.Tool, o.Now = toolName(), s.now
+	o.Tool, o.Now, o.Stdin = toolName(), s.now, s.in
 	return nil
 }
 
+// onStdin lists the inputs that may be standard input.
+func (o *hostOptions) onStdin() []string { return []string{o.XLInfo, o.XLDmesg, o.XenConfig} }
+
 // given reports whether any flag says what to look at.
 func (o *hostOptions) given(c *cobra.Command) bool {
-	return slices.ContainsFunc([]string{"root", "dtb", "acpi", "cpuid", "midr", "memory", "cpus", "id", "anonymous"}, c.Flags().Changed)
+	return slices.ContainsFunc([]string{
+		"root", "dtb", "acpi", "cpuid", "midr", "memory", "cpus", "id", "anonymous",
+		"xl-info", "xl-dmesg", "xen-cmdline", "xen-config", "domains",
+	}, c.Flags().Changed)
 }
 
 // parseSize reads an amount of memory: a number of bytes, or one with a unit
@@ -115,10 +127,15 @@ func newCheck(s *streams) *cobra.Command {
 		Use:   "check [flags]",
 		Short: "Judge this machine, or a captured one (the default command)",
 		Long: `Check looks at a machine and judges it by the support statement of a Xen
-release: the one that runs, else the one installed, else the newest.`,
+release: the one that runs, else the one installed, else the newest.
+
+On a host that runs Xen it judges the host beneath dom0, how Xen was built and
+booted, and every running domain. Without Xen it judges the one that would boot,
+as far as files or flags describe it.`,
 		Example: `  xencheck check --xen 4.21 -v
   xencheck check --for hvm,passthrough --fail-on conditional
   xencheck check --dtb board.dtb --midr 0x411fd072 --memory 4GiB
+  xencheck check --xl-info info.txt --xl-dmesg dmesg.txt
   xencheck check --root /mnt/captured --format json`,
 		Args: usageArgs(cobra.NoArgs),
 	}
@@ -143,6 +160,9 @@ release: the one that runs, else the one installed, else the newest.`,
 
 // runCheck looks, judges and reports: the whole tool in a row.
 func runCheck(ctx context.Context, s *streams, o *checkOptions) error {
+	if err := twice(append(o.host.onStdin(), o.xen)...); err != nil {
+		return err
+	}
 	h, err := probe.Collect(ctx, o.host.Options)
 	if err != nil {
 		return badInput(err)

@@ -48,6 +48,9 @@ reproduce the facts (xencheck check --root ARCHIVE).`,
 // runCollect looks only once, also with --raw: facts and sources that were read
 // at different moments might disagree.
 func runCollect(ctx context.Context, s *streams, o *collectOptions) error {
+	if err := twice(o.host.onStdin()...); err != nil {
+		return err
+	}
 	var (
 		h   *facts.Host
 		err error

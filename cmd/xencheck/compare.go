@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -62,7 +63,7 @@ the worst release.`,
 // runCompare stops at the first statement that cannot be used: half a comparison
 // would read like "nothing changes".
 func runCompare(ctx context.Context, s *streams, o *compareOptions, args []string) error {
-	if err := twice(append(args, o.xen...)...); err != nil {
+	if err := twice(slices.Concat(args, o.xen, o.host.onStdin())...); err != nil {
 		return err
 	}
 	h, err := o.hostToCompare(ctx, s, args)

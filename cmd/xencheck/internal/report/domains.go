@@ -215,9 +215,16 @@ func writeDomains(p *page, ds []rules.DomainVerdict) {
 		}
 		m := markOf(d.Grade)
 		p.item(2, m, join(sgrBold, m.color()), domainLabel(d)+": "+DomainWords(d))
+		var open []rules.Finding
 		for _, f := range deciding {
+			f.Seen = seenAt(d, f)
+			if gradeOf(f) == rules.GradeUnknown {
+				open = append(open, f)
+				continue
+			}
 			domainFinding(p, d, f, told)
 		}
+		domainUnknowns(p, open)
 		for _, n := range d.Notes {
 			p.item(4, markNote, "", sentence(n))
 		}
@@ -265,7 +272,6 @@ func seenAt(d rules.DomainVerdict, f rules.Finding) []rules.Seen {
 func domainFinding(p *page, d rules.DomainVerdict, f rules.Finding, told map[string]string) {
 	m := markFor(f)
 	title := f.Title + ": " + OutcomeWords(f)
-	f.Seen = seenAt(d, f)
 	id := strings.Join([]string{title, f.Why, f.Do}, "\x00")
 	if first, ok := told[id]; ok {
 		p.item(4, m, "", title+"; as for "+first)
@@ -275,6 +281,16 @@ func domainFinding(p *page, d rules.DomainVerdict, f rules.Finding, told map[str
 	told[id] = domainLabel(d)
 	p.item(4, m, m.color(), title)
 	evidence(p, 6, f)
+}
+
+// domainUnknowns writes what left the verdict on a domain open, one item for
+// each cause.
+func domainUnknowns(p *page, fs []rules.Finding) {
+	for _, c := range byCause(fs) {
+		p.item(4, markUnknown, "", c.String())
+		p.field(6, "Decides:", few(c.titles, p.style.Verbose))
+		p.field(6, "Do:", c.remedy)
+	}
 }
 
 // everyDomainRow writes the findings that were not told, those about what the
