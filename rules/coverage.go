@@ -27,23 +27,23 @@ type Coverage struct {
 // Cover tells how a row is judged, whatever the host.
 func Cover(row support.Row) Coverage {
 	c := Coverage{Reach: OutOfSight}
-	for _, r := range List() {
-		if !r.claims(row) {
+	list := List()
+	shares, _ := share(list, []support.Row{row})
+	for i, r := range list {
+		if len(shares[i]) == 0 {
 			continue
 		}
 		c.Rules = append(c.Rules, r.ID)
 		switch {
-		case r.ID != usageRuleID:
-			c.Reach = Decisive
-			if slices.Contains([]string{cpuHotplugRule.ID, memoryHotplugRule.ID, nestedRule.ID}, r.ID) {
-				// Firmware announces what could be added, not what will be; and
-				// a guest that runs Xen is seen only from inside.
-				c.Reach = OneSided
-			}
+		case r.ID == usageRuleID:
+			c.Reach = usageOf(&row).reach()
+		case slices.Contains([]string{cpuHotplugRule.ID, memoryHotplugRule.ID, nestedRule.ID}, r.ID):
+			// Firmware announces what could be added, not what will be; and a
+			// guest that runs Xen is seen only from inside.
+			c.Reach = OneSided
 		default:
-			c.Reach = usageOf(row).reach()
+			c.Reach = Decisive
 		}
-		break // the first rule that claims a row judges it
 	}
 	c.Change = Change(row)
 	if g := guestRowOf(row); g != nil {

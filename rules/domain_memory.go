@@ -47,7 +47,7 @@ var memoryExtras = []guestExtra{
 	}, "The toolstack starts a PVH guest with less memory than it may have by populate on demand as well, and the row names HVM guests only."},
 	{"domain-memory", "Memory of the guest", func(g *guest) use {
 		for _, row := range g.j.st.Under("memory") {
-			if sectionIs(row, "Guest Limits") {
+			if sectionIs(&row, "Guest Limits") {
 				return never("")
 			}
 		}

@@ -78,16 +78,10 @@ func Evaluate(st *support.Statement, h *facts.Host, o Options) *Verdict {
 	v := &Verdict{Release: st.Header.Release(), Phase: j.phase, At: o.At}
 	v.Findings = make([]Finding, 0, len(st.Rows)+8) // a few properties have no row
 
-	claimed := map[string]bool{}
-	for _, r := range List() {
-		var rows []support.Row
-		for _, row := range st.Rows {
-			if r.claims(row) && !claimed[row.Key] {
-				rows = append(rows, row)
-				claimed[row.Key] = true
-			}
-		}
-		for _, f := range r.judge(j, rows) {
+	list := List()
+	shares, rest := share(list, st.Rows)
+	for i, r := range list {
+		for _, f := range r.judge(j, shares[i]) {
 			f.Rule = r.ID
 			if j.underXen() && f.Outcome == Judged && f.InUse == Yes && r.ID != domainsRuleID && !slices.Contains(f.For, Base) {
 				// What a running Xen uses counts by itself.
@@ -96,13 +90,11 @@ func Evaluate(st *support.Statement, h *facts.Host, o Options) *Verdict {
 			v.Findings = append(v.Findings, f)
 		}
 	}
-	for _, row := range st.Rows {
-		if !claimed[row.Key] {
-			v.Findings = append(v.Findings, j.unclaimed(row))
-		}
+	for _, row := range rest {
+		v.Findings = append(v.Findings, j.unclaimed(row))
 	}
 	j.distrust(v.Findings)
-	slices.SortStableFunc(v.Findings, func(a, b Finding) int { return cmp.Compare(a.line(), b.line()) })
+	v.Findings = inOrder(v.Findings)
 
 	v.Notes = j.notes()
 	v.Intents, v.Overall, v.Answers = answers(j, v.Findings, o.For)
@@ -112,20 +104,70 @@ func Evaluate(st *support.Statement, h *facts.Host, o Options) *Verdict {
 	return v
 }
 
-func (r Rule) claims(row support.Row) bool {
-	if r.ID == "host-architecture" && sectionIs(row, "Host Architecture") {
-		return true
+// share gives every row to the first rule that claims it, and the others to
+// nobody.
+func share(list []Rule, rows []support.Row) (shares [][]support.Row, rest []support.Row) {
+	owner := map[string]int{} // by heading
+	architecture, usage := -1, -1
+	for i, r := range list {
+		switch r.ID {
+		case architectureRule.ID:
+			architecture = i
+		case usageRuleID:
+			usage = i
+		}
+		for _, heading := range r.Rows {
+			if _, taken := owner[heading]; !taken {
+				owner[heading] = i
+			}
+		}
 	}
-	if r.ID == usageRuleID {
-		return usageOf(row) != nil
+	// Rows are large: they are counted first and copied once.
+	owners := make([]int, len(rows))
+	counts := make([]int, len(list)+1)
+	for i := range rows {
+		row := &rows[i]
+		o, ok := owner[row.Heading]
+		switch {
+		case ok && o < usage:
+		case sectionIs(row, "Host Architecture"):
+			o = architecture
+		case usageOf(row) != nil:
+			o = usage
+		case !ok:
+			o = len(list) // nobody's
+		}
+		owners[i] = o
+		counts[o]++
 	}
-	return slices.Contains(r.Rows, row.Heading)
+	all := make([][]support.Row, len(list)+1)
+	for i, n := range counts {
+		all[i] = make([]support.Row, 0, n)
+	}
+	for i, o := range owners {
+		all[o] = append(all[o], rows[i])
+	}
+	return all[:len(list)], all[len(list)]
 }
 
-func sectionIs(row support.Row, title string) bool { return strings.EqualFold(row.Section, title) }
+func sectionIs(row *support.Row, title string) bool { return strings.EqualFold(row.Section, title) }
+
+// inOrder puts findings in the order of the statement.
+func inOrder(fs []Finding) []Finding {
+	order := make([]int, len(fs))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(fs[a].line(), fs[b].line()) })
+	sorted := make([]Finding, len(fs))
+	for i, k := range order {
+		sorted[i] = fs[k]
+	}
+	return sorted
+}
 
 // line orders findings: properties without a row first.
-func (f Finding) line() int {
+func (f *Finding) line() int {
 	if f.Row == nil || f.Row.Key == "" {
 		return 0
 	}
@@ -205,8 +247,8 @@ func (j *judging) distrust(fs []Finding) {
 // tainted returns, by heading, what there was not understood.
 func (j *judging) tainted() map[string]string {
 	suspects := map[string]bool{}
-	for _, r := range j.st.Rows {
-		if !r.Meaning.Understood() || !r.Applies.Understood() {
+	for i := range j.st.Rows {
+		if r := &j.st.Rows[i]; !r.Meaning.Understood() || !r.Applies.Understood() {
 			suspects[r.Heading] = true
 		}
 	}

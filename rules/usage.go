@@ -18,7 +18,7 @@ import (
 // available and not in use; else nobody can tell.
 type usage struct {
 	rows  []string // anchors of headings, or keys of single rows
-	only  func(support.Row) bool
+	only  func(*support.Row) bool
 	off   []sign
 	on    []sign
 	whole bool
@@ -49,14 +49,14 @@ var usageRule = Rule{
 	judge: func(j *judging, rows []support.Row) []Finding {
 		var out []Finding
 		for _, row := range rows {
-			out = append(out, j.used(row, usageOf(row)))
+			out = append(out, j.used(row, usageOf(&row)))
 		}
 		return out
 	},
 }
 
 // usageOf returns the first usage that is about a row; nil when there is none.
-func usageOf(row support.Row) *usage {
+func usageOf(row *support.Row) *usage {
 	for i := range usages {
 		u := &usages[i]
 		if (slices.Contains(u.rows, row.Key) || slices.Contains(u.rows, row.Heading)) && (u.only == nil || u.only(row)) {

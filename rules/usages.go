@@ -170,7 +170,7 @@ var usages = []usage{
 		do: "xsm= on Xen's command line chooses the module."},
 
 	// Virtual hardware
-	{rows: []string{"vpmu"}, only: func(r support.Row) bool { return r.Applies.Arch == "x86" }, whole: true, on: []sign{vpmu},
+	{rows: []string{"vpmu"}, only: func(r *support.Row) bool { return r.Applies.Arch == "x86" }, whole: true, on: []sign{vpmu},
 		do: "Take vpmu= off Xen's command line."},
 	{rows: []string{"argo-inter-domain-message-delivery-by-hypercall"}, whole: true, off: []sign{unbuilt("CONFIG_ARGO", "4.12")},
 		on: []sign{commandLine("argo=", func(j *judging, l xencmdline.Line) (bool, bool, string) {
@@ -197,7 +197,7 @@ var usages = []usage{
 	{rows: []string{"alternative-p2m--arm"}, off: []sign{fixed("Xen on Arm", "without it in every release")}},
 }
 
-func unqualified(r support.Row) bool { return r.Qualifier == "" }
+func unqualified(r *support.Row) bool { return r.Qualifier == "" }
 
 func fixed(what, value string) sign {
 	return func(*judging) reading { return reading{use: Yes, seen: Seen{What: what, Value: value}} }
@@ -411,7 +411,7 @@ func vpmu(j *judging) reading {
 // Change says how to change what puts a row in use: which option, key or file.
 // It is empty for rows that nothing of Xen's set-up decides.
 func Change(row support.Row) string {
-	if u := usageOf(row); u != nil {
+	if u := usageOf(&row); u != nil {
 		return u.do
 	}
 	return ""
