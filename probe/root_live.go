@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -29,7 +30,33 @@ func (liveRoot) ReadFile(name string, limit int64) ([]byte, error) {
 	if err := regular(modeOf(uint32(st.Mode))); err != nil {
 		return nil, err
 	}
-	return readBounded(fdReader(fd), st.Size, limit)
+	if st.Size > pageSize {
+		return readBounded(fdReader(fd), st.Size, limit)
+	}
+	return readSmall(fdReader(fd), limit)
+}
+
+// pageSize is what an attribute of sysfs holds at most, and claims to hold.
+const pageSize = 4096
+
+// readSmall reads a file that promises to fit in a page into the stack, and
+// keeps no more than there is: most attributes have ten bytes.
+func readSmall(fd fdReader, limit int64) ([]byte, error) {
+	var page [pageSize]byte
+	for got := 0; got < len(page); {
+		n, err := fd.Read(page[got:])
+		if got += n; int64(got) > limit {
+			return nil, ErrTooLarge
+		}
+		if err == io.EOF {
+			return bytes.Clone(page[:got]), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	// There is more: procfs promises to be empty and is anything.
+	return readOnto(append(make([]byte, 0, 4*pageSize), page[:]...), fd, limit)
 }
 
 func (liveRoot) ReadDir(name string, limit int) ([]string, error) {
@@ -108,7 +135,11 @@ func readBounded(r io.Reader, size, limit int64) ([]byte, error) {
 	if size > limit {
 		return nil, ErrTooLarge
 	}
-	buf := make([]byte, 0, max(512, min(size, limit)+1))
+	return readOnto(make([]byte, 0, max(512, min(size, limit)+1)), r, limit)
+}
+
+// readOnto reads to the end and appends to what was read before.
+func readOnto(buf []byte, r io.Reader, limit int64) ([]byte, error) {
 	for {
 		if len(buf) == cap(buf) {
 			buf = append(buf, 0)[:len(buf)]
