@@ -21,8 +21,9 @@ type guardedRoot struct {
 }
 
 // answersAtOnce reports whether a source is answered by the running kernel
-// alone. A goroutine for each of these would cost more than the reading. EFI
-// variables are fetched from the firmware, which may take its time.
+// alone, which is all that ghw reads, too. A goroutine for each of these would
+// cost more than the reading. EFI variables are fetched from the firmware,
+// which may take its time.
 func (g *guardedRoot) answersAtOnce(name string) bool {
 	if _, live := g.Root.(liveRoot); !live {
 		return false
@@ -33,7 +34,7 @@ func (g *guardedRoot) answersAtOnce(name string) bool {
 	case strings.HasPrefix(name, "/proc/"), strings.HasPrefix(name, "/sys/"):
 		return true
 	}
-	return name == cpuidInterface || name == unameInterface
+	return name == cpuidInterface || name == unameInterface || name == ghwInterface
 }
 
 func (g *guardedRoot) ReadFile(name string, limit int64) ([]byte, error) {
