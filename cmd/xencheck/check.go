@@ -163,11 +163,15 @@ func runCheck(ctx context.Context, s *streams, o *checkOptions) error {
 	if err := twice(append(o.host.onStdin(), o.xen)...); err != nil {
 		return err
 	}
+	j := newJudge(s, o.judge)
+	if o.xen == auto {
+		go j.latest() // most likely wanted, and read while the machine is looked at
+	}
 	h, err := probe.Collect(ctx, o.host.Options)
 	if err != nil {
 		return badInput(err)
 	}
-	r, err := newJudge(s, o.judge).report(h, o.xen)
+	r, err := j.report(h, o.xen)
 	if err != nil {
 		return err
 	}

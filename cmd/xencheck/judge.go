@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
@@ -22,7 +23,7 @@ type judge struct {
 	at      time.Time
 	clock   string // a warning about the clock; empty when it can be believed
 	opened  map[string]*support.Statement
-	latest  *support.Statement // the newest release on the judging date, once asked for
+	latest  func() (*support.Statement, error) // the newest release on the judging date; read once
 }
 
 // newJudge settles the judging date once for all hosts of a run.
@@ -37,6 +38,13 @@ func newJudge(s *streams, o judgeOptions) *judge {
 			j.at = data
 		}
 	}
+	j.latest = sync.OnceValues(func() (*support.Statement, error) {
+		st, err := j.lib.Newest(j.at)
+		if err != nil {
+			return nil, badInput(err)
+		}
+		return located(st), nil
+	})
 	return j
 }
 

@@ -49,14 +49,8 @@ func (j *judge) statement(h *facts.Host, asked string) (*support.Statement, repo
 
 // newest falls back to the newest release on the judging date.
 func (j *judge) newest(c report.Choice) (*support.Statement, report.Choice, error) {
-	if j.latest == nil {
-		st, err := j.lib.Newest(j.at)
-		if err != nil {
-			return nil, c, badInput(err)
-		}
-		j.latest = located(st)
-	}
-	return j.latest, c, nil
+	st, err := j.latest()
+	return st, c, err
 }
 
 // foundXen returns the Xen a host runs, or else the newest one installed, and
