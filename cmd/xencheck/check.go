@@ -45,6 +45,7 @@ func (o *hostOptions) register(c *cobra.Command) {
 	f.StringVar(&o.XLDmesg, "xl-dmesg", "", "look also at the output of xl dmesg, `FILE`")
 	f.StringVar(&o.XenCmdline, "xen-cmdline", "", "judge Xen booted with this command line, `TEXT`")
 	f.StringVar(&o.XenConfig, "xen-config", "", "judge Xen built with this configuration, `FILE`.config")
+	f.StringArrayVar(&o.Domains, "domain", nil, "judge also the domains of `FILE`, xl.cfg or what xl list -l prints; may be repeated")
 	f.BoolVar(&o.DomainDirs, "domains", false, "judge the domains of /etc/xen/*.cfg and /etc/xen/auto as well")
 	f.StringVar(&o.ID, "id", "", "`NAME` of the host in reports instead of its host name")
 	f.BoolVar(&o.Anonymous, "anonymous", false, "do not name the host")
@@ -83,13 +84,15 @@ func (o *hostOptions) check(c *cobra.Command, s *streams) error {
 }
 
 // onStdin lists the inputs that may be standard input.
-func (o *hostOptions) onStdin() []string { return []string{o.XLInfo, o.XLDmesg, o.XenConfig} }
+func (o *hostOptions) onStdin() []string {
+	return append([]string{o.XLInfo, o.XLDmesg, o.XenConfig}, o.Domains...)
+}
 
 // given reports whether any flag says what to look at.
 func (o *hostOptions) given(c *cobra.Command) bool {
 	return slices.ContainsFunc([]string{
 		"root", "dtb", "acpi", "cpuid", "midr", "memory", "cpus", "id", "anonymous",
-		"xl-info", "xl-dmesg", "xen-cmdline", "xen-config", "domains",
+		"xl-info", "xl-dmesg", "xen-cmdline", "xen-config", "domain", "domains",
 	}, c.Flags().Changed)
 }
 

@@ -127,11 +127,12 @@ func (d *Domains) WriteText(w io.Writer, s Style) error {
 	return err
 }
 
-// domainKey returns the key of the first row that speaks against a domain.
+// domainKey returns the key of the first row that speaks against a domain, or
+// leaves its verdict open.
 func domainKey(ds []rules.DomainVerdict) string {
 	for _, d := range ds {
-		deciding, _ := split(d)
-		for _, f := range deciding {
+		against, open, _ := split(d)
+		for _, f := range slices.Concat(against, open) {
 			if f.Row != nil && f.Row.Key != "" {
 				return f.Row.Key
 			}
@@ -206,22 +207,20 @@ func writeDomains(p *page, ds []rules.DomainVerdict) {
 	p.blank()
 	p.head(sgrBold, "Domains")
 	told := map[string]string{}
-	var well []string
-	for _, d := range ds {
-		deciding, noted := split(d)
-		if len(deciding)+len(noted)+len(d.Notes) == 0 && d.Grade == rules.GradeSupported && d.Complete && !p.style.Verbose {
-			well = append(well, domainLabel(d))
+	for i := 0; i < len(ds); i++ {
+		d := ds[i]
+		m := markOf(d.Grade)
+		label := domainLabel(d)
+		for quiet(p, d) && i+1 < len(ds) && quiet(p, ds[i+1]) && DomainWords(ds[i+1]) == DomainWords(d) {
+			i++
+			label += ", " + domainLabel(ds[i])
+		}
+		p.item(2, m, join(sgrBold, m.color()), label+": "+DomainWords(d))
+		if quiet(p, d) {
 			continue
 		}
-		m := markOf(d.Grade)
-		p.item(2, m, join(sgrBold, m.color()), domainLabel(d)+": "+DomainWords(d))
-		var open []rules.Finding
-		for _, f := range deciding {
-			f.Seen = seenAt(d, f)
-			if gradeOf(f) == rules.GradeUnknown {
-				open = append(open, f)
-				continue
-			}
+		against, open, noted := split(d)
+		for _, f := range against {
 			domainFinding(p, d, f, told)
 		}
 		domainUnknowns(p, open)
@@ -229,29 +228,40 @@ func writeDomains(p *page, ds []rules.DomainVerdict) {
 			p.item(4, markNote, "", sentence(n))
 		}
 		for _, f := range noted {
-			p.item(4, markNote, "", f.Title+": "+f.Why+" "+seenWords(seenAt(d, f)))
+			p.item(4, markNote, "", strings.TrimSpace(f.Title+": "+f.Why+" "+seenWords(f.Seen)))
 		}
 		if p.style.Verbose {
 			everyDomainRow(p, d)
 		}
 	}
-	if len(well) > 0 {
-		p.item(2, markGood, "", strings.Join(well, ", ")+": supported and security supported")
-	}
 }
 
-// split returns the findings that make a domain's verdict, then those that
-// leave it open, and those about things that no row covers.
-func split(d rules.DomainVerdict) (deciding, noted []rules.Finding) {
+// quiet reports whether the verdict is all there is to say of a domain.
+func quiet(p *page, d rules.DomainVerdict) bool {
+	against, open, noted := split(d)
+	return len(against)+len(open)+len(noted)+len(d.Notes) == 0 && !p.style.Verbose
+}
+
+// split returns what speaks against a domain, what leaves its verdict open, and
+// what no row covers. Where the release stands is said once, of all domains.
+func split(d rules.DomainVerdict) (against, open, noted []rules.Finding) {
 	for _, i := range d.Because {
-		deciding = append(deciding, d.Findings[i])
+		f := d.Findings[i]
+		f.Seen = seenAt(d, f)
+		switch {
+		case gradeOf(f) == rules.GradeUnknown:
+			open = append(open, f)
+		case lessThanGood(gradeOf(f)) && !onlyGated(f) && f.Row != nil && f.Row.Key != "":
+			against = append(against, f)
+		}
 	}
 	for _, f := range d.Findings {
 		if f.Outcome == rules.NotStated {
+			f.Seen = seenAt(d, f)
 			noted = append(noted, f)
 		}
 	}
-	return deciding, noted
+	return against, open, noted
 }
 
 // seenAt returns the evidence of a finding with its line. It is that of the
@@ -287,7 +297,7 @@ func domainFinding(p *page, d rules.DomainVerdict, f rules.Finding, told map[str
 // each cause.
 func domainUnknowns(p *page, fs []rules.Finding) {
 	for _, c := range byCause(fs) {
-		p.item(4, markUnknown, "", c.String())
+		p.item(4, markUnknown, "", c.words(p.style.Verbose))
 		p.field(6, "Decides:", few(c.titles, p.style.Verbose))
 		p.field(6, "Do:", c.remedy)
 	}

@@ -195,6 +195,9 @@ func memory(m facts.Memory) string {
 	case r.Max == nil:
 		return "at least " + Bytes(r.Min) + " of memory"
 	}
+	if lower := Bytes(r.Min); lower == Bytes(*r.Max) {
+		return "about " + lower + " of memory"
+	}
 	return Bytes(r.Min) + " to " + Bytes(*r.Max) + " of memory"
 }
 

@@ -504,7 +504,7 @@ func (r *Report) unknowns(p *page, g groups) {
 		{g.minor, "Matters only for:"},
 	} {
 		for _, c := range byCause(group.findings) {
-			p.item(2, markUnknown, "", c.String())
+			p.item(2, markUnknown, "", c.words(p.style.Verbose))
 			p.field(4, group.need, few(c.titles, p.style.Verbose))
 			p.field(4, "Do:", c.remedy)
 		}
@@ -528,12 +528,12 @@ type shared struct {
 	titles        []string // of the findings
 }
 
-// String names the facts first: a reader knows what is missing before why.
-func (s shared) String() string {
+// words names the facts first: a reader knows what is missing before why.
+func (s shared) words(all bool) string {
 	if len(s.missing) == 0 {
 		return sentence(s.cause)
 	}
-	return strings.Join(s.missing, ", ") + ": " + strings.TrimSuffix(s.cause, ".") + "."
+	return few(s.missing, all) + ": " + strings.TrimSuffix(s.cause, ".") + "."
 }
 
 // byCause groups findings by why they are not known, in order of appearance.
