@@ -83,7 +83,7 @@ func armPassthrough(g *guest, _ support.Row) use {
 var isolationRows = []guestRow{
 	{rule: "domain-isolation", rows: []string{"driver-domains"}, test: func(g *guest, _ support.Row) use { return g.drivers() },
 		do: "Let dom0 serve the device: take backend= and driver_domain= out."},
-	{rule: "domain-isolation", rows: []string{"ocaml-xenstored-daemon--untrusted-driver-domains"}, test: func(g *guest, _ support.Row) use {
+	{rule: "domain-isolation", rows: []string{"ocaml-xenstored-daemon--untrusted-driver-domains"}, oneSided: true, test: func(g *guest, _ support.Row) use {
 		u := g.drivers()
 		if u.in == No {
 			u.why = "The domain neither is a driver domain nor is served by one."
@@ -98,12 +98,14 @@ var isolationRows = []guestRow{
 		u.why = "A driver domain is used; whether it is trusted is the administrator's judgement."
 		return u
 	}},
-	{rule: "domain-isolation", rows: []string{"arm-op-tee-mediator"}, test: tee("optee"), do: "Set tee=\"none\"."},
-	{rule: "domain-isolation", rows: []string{"arm-firmware-framework-for-arm-a-profile-ff-a-mediator"}, test: tee("ffa"), do: "Set tee=\"none\"."},
+	{rule: "domain-isolation", rows: []string{"arm-op-tee-mediator"}, test: tee("optee"), blind: ownMediator, do: "Set tee=\"none\"."},
+	{rule: "domain-isolation", rows: []string{"arm-firmware-framework-for-arm-a-profile-ff-a-mediator"}, test: tee("ffa"), blind: ownMediator, do: "Set tee=\"none\"."},
 }
 
-// tee judges a trusted execution environment that a guest is given. Without
-// one in any guest it is still dom0's where Xen finds it.
+// ownMediator is why no guest's configuration rules a mediator out.
+const ownMediator = "The domain does not use it; Xen gives a mediator that it finds to dom0 without being asked."
+
+// tee judges a trusted execution environment that a guest is given.
 func tee(kind string) func(*guest, support.Row) use {
 	return func(g *guest, _ support.Row) use {
 		if kind == "ffa" && g.j.before("4.18") {

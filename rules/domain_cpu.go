@@ -45,7 +45,11 @@ var cpuRows = []guestRow{
 		return never("Xen on Arm runs without altp2m in every release, whatever a configuration says.")
 	}},
 	{rule: "domain-cpu", rows: []string{"arm-scalable-vector-extension-svesve2"}, test: func(g *guest, _ support.Row) use {
-		return both(g.arm(), when(setting(g, "sve", g.d.CPU.SVE, "disabled"), func(v string) bool { return v != "disabled" && v != "" && v != "0" }))
+		u := both(g.arm(), when(setting(g, "sve", g.d.CPU.SVE, "disabled"), func(v string) bool { return v != "disabled" && v != "" && v != "0" }))
+		if cpu := g.j.h.CPU.Arm; u.in == Yes && cpu != nil && (cpu.SVE.IsAbsent() || cpu.SVE.IsKnown() && !cpu.SVE.Value) {
+			return use{in: No, seen: []Seen{seen("SVE", cpu.SVE, yesno)}, why: "The domain asks for it, and the host's CPU has none."}
+		}
+		return u
 	}, do: "Set sve=\"disabled\"."},
 	{rule: "domain-cpu", rows: []string{"vpmu--arm"}, test: func(g *guest, _ support.Row) use {
 		return both(g.arm(), g.flag("vpmu", g.d.CPU.VPMU, false))

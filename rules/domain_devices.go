@@ -192,9 +192,11 @@ var deviceExtras = []guestExtra{
 func (g *guest) disk(of func(facts.DomainDisk) bool) use {
 	t := setting(g, "disk", g.d.Devices.Disks, nil)
 	t.seen.Value = itoa(len(t.is)) + " disks"
-	u := when(t, func(l []facts.DomainDisk) bool { return slices.ContainsFunc(l, of) })
+	// What was not understood of a disk might be any of it.
+	match := func(d facts.DomainDisk) bool { return d.Bad == "" && of(d) }
+	u := when(t, func(l []facts.DomainDisk) bool { return slices.ContainsFunc(l, match) })
 	for _, d := range t.is {
-		if u.in == Yes && of(d) {
+		if u.in == Yes && match(d) {
 			u.line = d.Line
 			u.seen = []Seen{{What: "disk " + d.VDev, Value: diskWords(d), Source: g.d.Source}}
 			return u

@@ -101,8 +101,8 @@ func (g *guest) emulatedNICs(add func(string, string, string, int), open map[str
 		}
 		model := strings.ToLower(n.Model)
 		switch {
-		case n.Type == "vif":
-			continue // a paravirtual interface alone
+		case n.Type == "vif", n.Bad != "" && model == "":
+			continue // a paravirtual interface alone, or anything
 		case model == "":
 			model = "rtl8139" // of every release (xl-network-configuration(5))
 		case model == "virtio-net-pci":

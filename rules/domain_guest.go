@@ -169,6 +169,9 @@ func (u *use) merge(v use) {
 	u.why = cmp.Or(v.why, u.why)
 	u.do = cmp.Or(u.do, v.do)
 	u.hidden = cmp.Or(u.hidden, v.hidden)
+	u.level = cmp.Or(v.level, u.level)
+	u.outside = u.outside || v.outside
+	u.lacks = append(u.lacks, v.lacks...)
 }
 
 // not turns a use around.

@@ -82,7 +82,11 @@ func (g *guest) memory() (use, uint64) {
 func guestLimit(g *guest, row support.Row) use {
 	u, n := g.memory()
 	l := row.Meaning.Limit
-	if u.in != Yes || l == nil {
+	if l == nil {
+		return u
+	}
+	if u.in != Yes {
+		u.level = &l.Above // at worst
 		return u
 	}
 	if l.Max.Unit != support.Bytes {

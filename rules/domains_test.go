@@ -14,14 +14,23 @@ import (
 // edit changes one place of a domain or of its host.
 type edit func(*facts.Domain, *facts.Host)
 
-// domain is a plain domain of 1 GiB, on line 1 of its file, with its changes.
-func domain(edits ...edit) *facts.Domain {
-	d := &facts.Domain{Form: facts.XLConfig, Source: "guest.cfg", Name: facts.Set("guest", 1)}
+// domainOn returns a plain domain of 1 GiB and the host it is judged on: one
+// whose dom0 is Linux and that does not run Xen; both with their changes.
+func domainOn(arch facts.Arch, edits ...edit) (facts.Domain, *facts.Host) {
+	h := x86(nil)
+	switch arch {
+	case facts.Arm64:
+		h = arm64()
+	case facts.Arm32:
+		h = arm32()
+	}
+	h.Userspace = &facts.Userspace{System: facts.Is("Linux", "uname"), XLConf: facts.Missing[map[string]string]("/etc/xen/xl.conf")}
+	d := facts.Domain{Form: facts.XLConfig, Source: "guest.cfg", Name: facts.Set("guest", 1)}
 	d.Memory.Start = facts.Set(uint64(gib), 2)
 	for _, e := range edits {
-		e(d, &facts.Host{Userspace: &facts.Userspace{}})
+		e(&d, h)
 	}
-	return d
+	return d, h
 }
 
 func key(change func(*facts.Domain)) edit {
@@ -125,7 +134,7 @@ var domainFixtures = []domainFixture{
 	{row: "x86pv--x8632-shim", base: []edit{kind(facts.PVH), word(guestFirmware, "pvgrub32")}, on: flagged(pvshim, true), off: flagged(pvshim, false)},
 	{row: "x86hvm--domu", on: kind(facts.HVM), off: kind(facts.PVH)},
 	{row: "x86pvh--domu", on: kind(facts.PVH), off: kind(facts.HVM)},
-	{row: "x86pvh-guest", release: "4.10", on: kind(facts.PVH), off: kind(facts.HVM)},
+	{row: "x86pvh-guest", release: "4.10-unstable", on: kind(facts.PVH), off: kind(facts.HVM)},
 	{row: "x86pvhvm", base: []edit{kind(facts.HVM)}, off: flagged(func(d *facts.Domain) *facts.Setting[bool] { return &d.Model.PlatformPCI }, false)},
 	{row: "null-scheduler--x86shim", base: []edit{kind(facts.PVH), flagged(pvshim, true)},
 		off: word(func(d *facts.Domain) *facts.Setting[string] { return &d.Boot.PVShimCmdline }, "console=xen sched=credit")},
@@ -156,7 +165,7 @@ var domainFixtures = []domainFixture{
 		off: word(func(d *facts.Domain) *facts.Setting[string] { return &d.CPU.Altp2m }, "disabled")},
 	{row: "alternative-p2m--x86-hvm", base: []edit{kind(facts.HVM), flagged(func(d *facts.Domain) *facts.Setting[bool] { return &d.CPU.Altp2mHVM }, true)},
 		on: onHost(xenLine("altp2m=1")), off: onHost(xenLine("altp2m=0"))},
-	{row: "arm-scalable-vector-extension-svesve2", arch: facts.Arm64, on: word(func(d *facts.Domain) *facts.Setting[string] { return &d.CPU.SVE }, "hw"),
+	{row: "arm-scalable-vector-extension-svesve2", arch: facts.Arm64, base: []edit{onHost(sve)}, on: word(func(d *facts.Domain) *facts.Setting[string] { return &d.CPU.SVE }, "hw"),
 		off: word(func(d *facts.Domain) *facts.Setting[string] { return &d.CPU.SVE }, "disabled")},
 	{row: "vpmu--arm", arch: facts.Arm64, on: flagged(func(d *facts.Domain) *facts.Setting[bool] { return &d.CPU.VPMU }, true)},
 
@@ -254,30 +263,16 @@ var domainFixtures = []domainFixture{
 	{row: "arm-firmware-framework-for-arm-a-profile-ff-a-mediator--arm64", arch: facts.Arm64, on: word(teeKey, "ffa"), off: word(teeKey, "optee"), partial: true},
 }
 
+func sve(h *facts.Host) { h.CPU.Arm.SVE = facts.Is(true, "/proc/cpuinfo") }
+
 func smmu(h *facts.Host) {
 	h.IOMMU.Units = facts.Is([]facts.IOMMUUnit{{Kind: facts.SMMUv2, Count: 1}}, "device tree")
 }
 
-// evaluateOne judges one domain on a plain host of an architecture that has
-// Linux as dom0 but does not run Xen.
 func evaluateOne(t *testing.T, release string, arch facts.Arch, edits ...edit) DomainVerdict {
 	t.Helper()
-	return EvaluateDomains(statement(t, release), hostOf(arch, edits...), []facts.Domain{*domain(edits...)}, Options{At: now})[0]
-}
-
-func hostOf(arch facts.Arch, edits ...edit) *facts.Host {
-	h := x86(nil)
-	switch arch {
-	case facts.Arm64:
-		h = arm64()
-	case facts.Arm32:
-		h = arm32()
-	}
-	h.Userspace = &facts.Userspace{System: facts.Is("Linux", "uname"), XLConf: facts.Missing[map[string]string]("/etc/xen/xl.conf")}
-	for _, e := range edits {
-		e(&facts.Domain{}, h)
-	}
-	return h
+	d, h := domainOn(arch, edits...)
+	return EvaluateDomains(statement(t, release), h, []facts.Domain{d}, Options{At: now})[0]
 }
 
 // of returns the finding of a row in a domain's verdict.
@@ -322,15 +317,140 @@ func TestDomainFixtures(t *testing.T) {
 				t.Error("without: no reason")
 			}
 			// The host says the same of its domains, and stays as good as it was.
-			h := hostOf(f.arch, variant(f.on)...)
+			d, h := domainOn(f.arch, variant(f.on)...)
 			alone := Evaluate(statement(t, release), h, Options{At: now})
-			h.Domains = facts.Is([]facts.Domain{*domain(variant(f.on)...)}, "/etc/xen")
+			h.Domains = facts.Is([]facts.Domain{d}, "/etc/xen")
 			with := Evaluate(statement(t, release), h, Options{At: now})
 			if diff := cmp.Diff(alone.Overall, with.Overall); diff != "" {
 				t.Errorf("a domain changed the verdict of its host: %s", diff)
 			}
 			if h := finding(t, with, f.row); h.InUse != Yes || !strings.Contains(h.Why, "guest") {
 				t.Errorf("the host: %s, in use %s: %s", h.Outcome, h.InUse, h.Why)
+			}
+		})
+	}
+}
+
+// What a configuration comes to as a whole.
+func TestDomainVerdicts(t *testing.T) {
+	const tib = 1 << 40
+	loader := word(func(d *facts.Domain) *facts.Setting[string] { return &d.Boot.Bootloader }, "pygrub")
+	restrict := flagged(func(d *facts.Domain) *facts.Setting[bool] { return &d.Boot.BootloaderRestrict }, true)
+	xlConf := func(k, v string) edit {
+		return onHost(userspace(func(u *facts.Userspace) { u.XLConf = facts.Is(map[string]string{k: v}, "/etc/xen/xl.conf") }))
+	}
+	since := func(name, release string) edit {
+		return key(func(d *facts.Domain) {
+			d.Limited = append(d.Limited, facts.DomainKey{Name: name, Line: 9, Since: release})
+		})
+	}
+	only64 := onHost(func(h *facts.Host) { h.Xen.Capabilities = facts.Is([]string{"xen-3.0-x86_64"}, "hypercall") })
+	pci := some(func(d *facts.DomainDevices) *facts.Setting[[]facts.DomainPCI] { return &d.PCI }, facts.DomainPCI{Address: "0000:03:00.0"})
+	noIOMMU := onHost(func(h *facts.Host) { h.IOMMU.Units = facts.Missing[[]facts.IOMMUUnit]("ACPI") })
+	hiddenIOMMU := onHost(func(h *facts.Host) { h.IOMMU.Units = unknown[[]facts.IOMMUUnit]() })
+	args := words(func(d *facts.Domain) *facts.Setting[[]string] { return &d.Model.ArgsHVM }, "-device", "edu")
+	tests := []struct {
+		name     string
+		release  string
+		arch     facts.Arch
+		edits    []edit
+		row      string // empty: the grade alone is looked at
+		outcome  Outcome
+		security support.Security
+		grade    Grade
+	}{
+		{"PV, width unknown", "4.22", "", nil, "x86pv--x8632-without-shim", Unknown, "", GradeUnknown},
+		{"PV, width unknown, also for 64", "4.22", "", nil, "x86pv--x8664", Unknown, "", GradeUnknown},
+		{"PV, Xen without 32-bit PV", "4.22", "", []edit{only64}, "x86pv--x8664", Judged, support.SecurityYes, GradeSupported},
+		{"PV, pv=no-32", "4.22", "", []edit{onHost(xenLine("pv=no-32"))}, "x86pv--x8664", Judged, support.SecurityYes, GradeSupported},
+		{"PV, 32-bit PV GRUB", "4.22", "", []edit{word(guestFirmware, "pvgrub32")}, "x86pv--x8632-without-shim", Judged, support.SecurityNo, GradeNotSecurity},
+		{"PV before the split", "4.10", "", nil, "x86pv", Judged, support.SecurityYes, GradeNotSecurity}, // the release has ended
+		{"shim, width unknown but harmless", "4.22", "", []edit{kind(facts.PVH), flagged(pvshim, true)}, "x86pv--x8632-shim", Unknown, "", GradeSupported},
+		{"plain PVH", "4.22", "", []edit{kind(facts.PVH)}, "", "", "", GradeSupported},
+		{"plain HVM", "4.22", "", []edit{kind(facts.HVM)}, "virtual-hardware-qemu", Judged, support.SecurityYes, GradeSupported},
+		{"plain Arm", "4.22", facts.Arm64, nil, "arm", Judged, support.SecurityYes, GradeSupported},
+
+		{"x86 memory at the limit", "4.22", "", []edit{kind(facts.PVH), amount(maxmem, 8*tib)}, "memory--x86", Judged, support.SecurityYes, GradeSupported},
+		{"x86 memory above", "4.22", "", []edit{kind(facts.PVH), amount(maxmem, 8*tib+1)}, "memory--x86", Judged, support.SecurityNo, GradeNotSecurity},
+		{"x86 memory just below the bound", "4.22", "", []edit{kind(facts.PVH), amount(maxmem, 16*tib-1)}, "memory--x86", Judged, support.SecurityNo, GradeNotSecurity},
+		{"x86 memory at the bound", "4.22", "", []edit{kind(facts.PVH), amount(maxmem, 16*tib)}, "memory--x86", Outside, "", GradeOutside},
+		{"Arm64 memory at the limit", "4.22", facts.Arm64, []edit{amount(maxmem, tib)}, "memory--arm64", Judged, support.SecurityYes, GradeSupported},
+		{"Arm64 memory above", "4.22", facts.Arm64, []edit{amount(maxmem, tib+1)}, "memory--arm64", Outside, "", GradeOutside},
+		{"Arm32 memory above", "4.22", facts.Arm32, []edit{amount(maxmem, 13*gib)}, "memory--arm32", Outside, "", GradeOutside},
+		{"memory unreadable", "4.22", "", []edit{kind(facts.PVH), key(func(d *facts.Domain) { d.Memory.Max = facts.BadSetting[uint64]("no number", 4) })},
+			"memory--x86", Unknown, "", GradeUnknown},
+
+		{"pygrub, plain", "4.22", "", []edit{only64, loader}, "pygrub", Judged, support.SecurityNo, GradeNotSecurity},
+		{"pygrub, restricted", "4.22", "", []edit{only64, loader, restrict}, "pygrub", Judged, support.SecurityYes, GradeSupported},
+		{"pygrub, a user implies it", "4.22", "", []edit{only64, loader, word(func(d *facts.Domain) *facts.Setting[string] { return &d.Boot.BootloaderUser }, "nobody")},
+			"pygrub", Judged, support.SecurityYes, GradeSupported},
+		{"pygrub, restricted by xl.conf", "4.22", "", []edit{only64, loader, xlConf("bootloader_restrict", "1")}, "pygrub", Judged, support.SecurityYes, GradeSupported},
+		{"pygrub, xl.conf says no", "4.22", "", []edit{only64, loader, xlConf("bootloader_restrict", "0")}, "pygrub", Judged, support.SecurityNo, GradeNotSecurity},
+		{"pygrub, xl.conf not read", "4.22", "", []edit{only64, loader, onHost(func(h *facts.Host) { h.Userspace = nil })}, "pygrub", Unknown, "", GradeUnknown},
+		{"pygrub of 4.17: no key", "4.17", "", []edit{only64, loader, restrict, since("bootloader_restrict", "4.18")}, "pygrub", Unknown, "", GradeUnknown},
+
+		{"shadow, PVH", "4.22", "", []edit{kind(facts.PVH), flagged(hap, false)}, "shadow-paging", Judged, support.SecurityNo, GradeNotSecurity},
+		{"shadow before its row", "4.16", "", []edit{kind(facts.PVH), flagged(hap, false)}, "super-page-support--x86-hvmpvh-shadow-2mib", Judged, support.SecurityYes, GradeNotSecurity},
+		{"paging of an unknown host", "4.22", "", []edit{kind(facts.PVH), onHost(func(h *facts.Host) { h.CPU.X86 = nil })}, "shadow-paging", Unknown, "", GradeUnknown},
+		{"paging of an unknown host, hap=1", "4.22", "", []edit{kind(facts.PVH), flagged(hap, true), onHost(func(h *facts.Host) { h.CPU.X86 = nil })}, "shadow-paging", Judged, "", GradeSupported},
+
+		{"e1000e", "4.22", "", []edit{kind(facts.HVM), vif(facts.DomainNIC{Model: "e1000e"})}, "virtual-hardware-qemu", Judged, support.SecurityNo, GradeNotSecurity},
+		{"qxl", "4.22", "", []edit{kind(facts.HVM), word(vga, "qxl")}, "virtual-hardware-qemu", Judged, support.SecurityNo, GradeNotSecurity},
+		{"intel sound", "4.22", "", []edit{kind(facts.HVM), word(soundhw, "hda")}, "virtual-hardware-qemu", Judged, support.SecurityNo, GradeNotSecurity},
+		{"SCSI disk", "4.22", "", []edit{kind(facts.HVM), disk(facts.DomainDisk{Target: "/dev/a", VDev: "sda", Format: "raw"})}, "virtual-hardware-qemu", Judged, support.SecurityNo, GradeNotSecurity},
+		{"USB 3", "4.22", "", []edit{kind(facts.HVM), amount(func(d *facts.Domain) *facts.Setting[uint64] { return &d.Model.USBVersion }, 3)}, "virtual-hardware-qemu", Judged, support.SecurityNo, GradeNotSecurity},
+		{"USB 1", "4.22", "", []edit{kind(facts.HVM), amount(func(d *facts.Domain) *facts.Setting[uint64] { return &d.Model.USBVersion }, 1)}, "virtual-hardware-qemu", Judged, support.SecurityYes, GradeSupported},
+		{"SPICE", "4.22", "", []edit{kind(facts.HVM), flagged(func(d *facts.Domain) *facts.Setting[bool] { return &d.Model.Spice }, true)}, "virtual-hardware-qemu", Judged, support.SecurityNo, GradeNotSecurity},
+		{"graphics passthrough", "4.22", "", []edit{kind(facts.HVM), word(func(d *facts.Domain) *facts.Setting[string] { return &d.Model.GfxPassthru }, "igd")}, "virtual-hardware-qemu", Judged, support.SecurityNo, GradeNotSecurity},
+		{"vendor device", "4.22", "", []edit{kind(facts.HVM), word(func(d *facts.Domain) *facts.Setting[string] { return &d.Model.Vendor }, "xenserver")}, "virtual-hardware-qemu", Judged, support.SecurityNo, GradeNotSecurity},
+		{"arguments for QEMU", "4.22", "", []edit{kind(facts.HVM), args}, "virtual-hardware-qemu", Judged, support.SecurityNo, GradeNotSecurity},
+		{"none of it for PVH", "4.22", "", []edit{kind(facts.PVH), args, word(vga, "qxl")}, "virtual-hardware-qemu", Judged, "", GradeSupported},
+		{"card that cannot be read", "4.22", "", []edit{kind(facts.HVM), key(func(d *facts.Domain) { d.Model.VGA = facts.BadSetting[string]("unknown", 4) })},
+			"virtual-hardware-qemu", Unknown, "", GradeUnknown},
+		{"type that cannot be read", "4.22", "", []edit{key(func(d *facts.Domain) { d.Type = facts.BadSetting[facts.DomainType]("unknown", 4) })}, "", "", "", GradeUnknown},
+
+		{"passthrough", "4.22", "", []edit{kind(facts.HVM), pci}, "x86pci-device-passthrough--x86-hvm", Judged, support.SecurityConditional, GradeConditional},
+		{"passthrough without an IOMMU", "4.22", "", []edit{kind(facts.HVM), pci, noIOMMU}, "x86pci-device-passthrough--x86-hvm", Outside, "", GradeOutside},
+		{"passthrough with iommu=0", "4.22", "", []edit{kind(facts.HVM), pci, onHost(xenLine("iommu=0"))}, "x86pci-device-passthrough--x86-hvm", Outside, "", GradeOutside},
+		{"passthrough, IOMMU unknown", "4.22", "", []edit{kind(facts.HVM), pci, hiddenIOMMU}, "x86pci-device-passthrough--x86-hvm", Unknown, "", GradeUnknown},
+		{"passthrough to PVH is in no row", "4.22", "", []edit{kind(facts.PVH), pci}, "", "", "", GradeSupported},
+		{"HVM without VMX and SVM", "4.22", "", []edit{kind(facts.HVM), onHost(func(h *facts.Host) {
+			h.CPU.X86.VMX = facts.Is(false, "/proc/cpuinfo")
+		})}, "x86hvm--domu", Outside, "", GradeOutside},
+
+		{"traditional stub domain by default", "4.20", "", []edit{kind(facts.HVM), flagged(stubdomain, true)}, "qemu-xen-traditional--device-model-stub-domains", Judged, support.SecurityConditional, GradeConditional},
+		{"traditional in dom0", "4.20", "", []edit{kind(facts.HVM), word(dmVersion, "qemu-xen-traditional")}, "qemu-xen-traditional--as-host-process-device-model", Judged, support.SecurityNo, GradeNotSecurity},
+		{"key of a later release", "4.17", "", []edit{kind(facts.PVH), word(func(d *facts.Domain) *facts.Setting[string] { return &d.CPU.SVE }, "hw"), since("sve", "4.18")}, "", "", "", GradeSupported},
+		{"damaged file", "4.22", "", []edit{kind(facts.PVH), key(func(d *facts.Domain) { d.Problems = []facts.DomainProblem{{Line: 3, Message: "no value"}} })}, "", "", "", GradeUnknown},
+		{"odd but clear file", "4.22", "", []edit{kind(facts.PVH), key(func(d *facts.Domain) { d.Problems = []facts.DomainProblem{{Line: 3, Message: "odd", Tolerated: true}} })}, "", "", "", GradeSupported},
+		{"qed is in no row", "4.22", "", []edit{kind(facts.PVH), disk(image("qed"))}, "", "", "", GradeSupported},
+		{"disk that cannot be read", "4.22", "", []edit{kind(facts.PVH), disk(facts.DomainDisk{DomainDevice: facts.DomainDevice{Bad: "no vdev"}})}, "blkback--qemu-xendisk-raw-format", Unknown, "", GradeUnknown},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			v := evaluateOne(t, tt.release, tt.arch, tt.edits...)
+			grade := v.Grade
+			if grade == GradeSecurityOnly {
+				grade = GradeSupported // only because the release is old
+			}
+			if grade != tt.grade {
+				t.Errorf("grade %s, want %s, because of", v.Grade, tt.grade)
+				for _, i := range v.Because {
+					t.Errorf("  %s %s: %s", v.Findings[i].Title, v.Findings[i].Outcome, v.Findings[i].Why)
+				}
+			}
+			if v.Complete == (v.Grade == GradeUnknown) && v.Grade == GradeUnknown {
+				t.Error("unknown, yet complete")
+			}
+			if tt.row == "" {
+				return
+			}
+			f := v.of(t, tt.row)
+			if f.Outcome != tt.outcome || tt.security != "" && f.Stated.Security != tt.security {
+				t.Errorf("%s, %v: %s", f.Outcome, f.Stated, f.Why)
+			}
+			if f.InUse == Yes && f.Outcome != NotStated && f.Level.Security == support.SecurityNo && f.Do == "" {
+				t.Errorf("no advice: %s", f.Why)
 			}
 		})
 	}
