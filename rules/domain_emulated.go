@@ -50,6 +50,13 @@ type emulated struct {
 // devices returns what QEMU emulates for an HVM guest, and under which headings
 // the configuration leaves it open.
 func (g *guest) devices() (all []emulated, open map[string]Seen) {
+	if g.open == nil {
+		g.emulated, g.open = g.listDevices()
+	}
+	return g.emulated, g.open
+}
+
+func (g *guest) listDevices() (all []emulated, open map[string]Seen) {
 	open = map[string]Seen{}
 	add := func(heading, device, key string, line int) { all = append(all, emulated{heading, device, key, line}) }
 	// Every HVM guest has these, whatever its configuration says.

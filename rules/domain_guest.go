@@ -21,6 +21,9 @@ type guest struct {
 
 	typ told[facts.DomainType]
 	dm  told[string] // device model of an HVM guest: qemu-xen, qemu-xen-traditional
+
+	emulated []emulated      // see devices
+	open     map[string]Seen // likewise; nil until they were asked for
 }
 
 // told is a setting with its default filled in.

@@ -44,14 +44,14 @@ func (j *judging) domains(ds []facts.Domain) []DomainVerdict {
 	if len(ds) == 0 {
 		return nil
 	}
-	var own []ownRow
+	own := make([]ownRow, 0, len(j.st.Rows))
 	for _, row := range j.st.Rows {
 		g := guestRowOf(row)
 		if g == nil {
 			continue
 		}
 		if arch, _ := j.isArch(row.Applies.Arch); arch != No {
-			own = append(own, ownRow{row, g, j.cite(row)})
+			own = append(own, ownRow{row, g, j.cite(row), title(row)})
 		}
 	}
 	release := releaseRule.judge(j, nil)
@@ -67,7 +67,9 @@ func (j *judging) domains(ds []facts.Domain) []DomainVerdict {
 type ownRow struct {
 	row  support.Row
 	test *guestRow
-	ref  *Ref // shared by the findings of all domains
+	// Shared by the findings of all domains.
+	ref   *Ref
+	title string
 }
 
 // domain judges one configuration.
@@ -77,6 +79,7 @@ func (j *judging) domain(d *facts.Domain, own []ownRow, release []Finding, taint
 	if id, ok := d.ID.Get(); ok {
 		v.ID = &id
 	}
+	v.Findings = make([]Finding, 0, len(own)+4) // a few things have no row
 	for _, f := range release {
 		// Only a release whose support has ended says something of a domain.
 		if grade, _ := f.Grade(); grade != GradeSupported {
@@ -87,7 +90,7 @@ func (j *judging) domain(d *facts.Domain, own []ownRow, release []Finding, taint
 	if id, ok := d.ID.Get(); ok && id == 0 {
 		v.Type, v.Notes = "", []string{"This is dom0, which is judged with its host."}
 	} else {
-		v.Findings = append(v.Findings, g.findings(own)...)
+		v.Findings = g.findings(v.Findings, own)
 	}
 	if len(tainted) > 0 {
 		j.distrust(v.Findings)
@@ -102,8 +105,8 @@ func (j *judging) domain(d *facts.Domain, own []ownRow, release []Finding, taint
 	return v
 }
 
-func (g *guest) findings(own []ownRow) []Finding {
-	out := make([]Finding, 0, len(own)+4) // a few things have no row
+// findings adds what the domain uses beside the rows, then its rows.
+func (g *guest) findings(out []Finding, own []ownRow) []Finding {
 	for i := range guestExtras {
 		if f, ok := g.extra(&guestExtras[i]); ok {
 			out = append(out, f)
@@ -226,7 +229,7 @@ func guestRowOf(row support.Row) *guestRow {
 // finding judges one row for one domain.
 func (g *guest) finding(o ownRow) Finding {
 	row, t := o.row, o.test
-	f := Finding{Rule: t.rule, Row: o.ref, Title: title(row), Domain: g.d.Name.Value, Applies: Yes, InUse: Maybe}
+	f := Finding{Rule: t.rule, Row: o.ref, Title: o.title, Domain: g.d.Name.Value, Applies: Yes, InUse: Maybe}
 	u := t.test(g, row)
 	f.InUse, f.Seen, f.Line = u.in, u.seen, u.line
 	if u.in != No && (!row.Meaning.Understood() || !row.Applies.Understood()) {
