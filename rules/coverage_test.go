@@ -1,0 +1,125 @@
+package rules
+
+import (
+	"testing"
+
+	"github.com/xencheck/xencheck/probe/facts"
+)
+
+func cpus(n uint64) func(*facts.Host) {
+	return func(h *facts.Host) { h.CPU.Physical = facts.Is(facts.Exactly(n), "/sys/devices/system/cpu/present") }
+}
+
+func bootedBy(firmware string, secure bool) func(*facts.Host) {
+	return func(h *facts.Host) {
+		h.Machine.Firmware = facts.Is(firmware, "/sys/firmware")
+		h.Machine.SecureBoot = facts.Is(secure, "/sys/firmware/efi/efivars")
+	}
+}
+
+// units is a host with one IOMMU, or with none.
+func units(kinds ...facts.IOMMUKind) func(*facts.Host) {
+	return func(h *facts.Host) {
+		h.IOMMU.Units = facts.Missing[[]facts.IOMMUUnit]("/sys/firmware")
+		for _, k := range kinds {
+			h.IOMMU.Units = facts.Is([]facts.IOMMUUnit{{Kind: k, Count: 1, Source: "/sys/firmware"}}, "/sys/firmware")
+		}
+	}
+}
+
+func gic(version int) func(*facts.Host) {
+	return func(h *facts.Host) { h.Interrupts.GIC = facts.Is(version, "/sys/firmware/fdt") }
+}
+
+func qos(words ...string) func(*facts.Host) {
+	return func(h *facts.Host) {
+		h.CPU.X86.QoS = facts.Missing[[]string]("/proc/cpuinfo")
+		if len(words) > 0 {
+			h.CPU.X86.QoS = facts.Is(words, "/proc/cpuinfo")
+		}
+	}
+}
+
+// hardwareFixtures holds, for rows that hardware decides, two hosts that differ
+// in that source alone, and what the row comes to on each. Limits of memory,
+// cores, states of Xen and ACPI have tests of their own.
+var hardwareFixtures = []struct {
+	row     string
+	host    func(...func(*facts.Host)) *facts.Host
+	on, off func(*facts.Host)
+	without Outcome // on off; on on it is judged
+}{
+	{"arm-v8--cortex-a77-r0p0-r1p0", arm64, cores(a77(1, 0)), cores(a77(1, 1)), NotApplicable},
+	{"physical-cpus--x86", x86With, cpus(4096), cpus(4097), Outside},
+	{"physical-cpus--arm", arm64, cpus(128), cpus(129), Outside},
+	{"host-efi-boot--x86", x86With, bootedBy("efi", false), bootedBy("bios", false), NotApplicable},
+	{"host-efi-boot--arm64", arm64, bootedBy("efi", false), bootedBy("other", false), NotApplicable},
+	{"x86intel-platform-qos-technologies", x86With, qos("cat_l3"), qos(), NotApplicable},
+	{"iommu--intel-vt-d", x86With, units(facts.VTd), units(), NotApplicable},
+	{"iommu--amd-iommu", x86With, units(facts.AMDVi), units(), NotApplicable},
+	{"iommu--arm-smmuv1", arm64, units(facts.SMMUv1), units(), NotApplicable},
+	{"iommu--arm-smmuv2", arm64, units(facts.SMMUv2), units(), NotApplicable},
+	{"iommu--arm-smmuv3", arm64, units(facts.SMMUv3), units(), NotApplicable},
+	{"iommu--renesas-ipmmu-vmsa", arm64, units(facts.IPMMU), units(), NotApplicable},
+	{"armgicv3--arm32", arm32, gic(3), gic(2), NotApplicable},
+}
+
+func x86With(changes ...func(*facts.Host)) *facts.Host {
+	return x86(func(h *facts.Host) {
+		for _, c := range changes {
+			c(h)
+		}
+	})
+}
+
+func TestHardwareFixtures(t *testing.T) {
+	s := statement(t, "4.22")
+	for _, f := range hardwareFixtures {
+		t.Run(f.row, func(t *testing.T) {
+			if got := finding(t, Evaluate(s, f.host(f.on), Options{At: now}), f.row); got.Outcome != Judged || got.Applies != Yes {
+				t.Errorf("with: %s, applies %s: %s", got.Outcome, got.Applies, got.Why)
+			}
+			if got := finding(t, Evaluate(s, f.host(f.off), Options{At: now}), f.row); got.Outcome != f.without {
+				t.Errorf("without: %s, want %s: %s", got.Outcome, f.without, got.Why)
+			}
+		})
+	}
+}
+
+// A running Xen was booted with Secure Boot, or was not; Arm's own rows are
+// about every Arm host and no other.
+func TestHardwareInUse(t *testing.T) {
+	s := statement(t, "4.22")
+	for row, host := range map[string]func(...func(*facts.Host)) *facts.Host{"host-efi-secure-boot--x86": x86With, "host-efi-secure-boot--arm64": arm64} {
+		for secure, want := range map[bool]Tri{true: Yes, false: No} {
+			if got := finding(t, Evaluate(s, dom0Of(host(bootedBy("efi", secure)), 22), Options{At: now}), row); got.InUse != want {
+				t.Errorf("%s, Secure Boot %t: in use %s", row, secure, got.InUse)
+			}
+		}
+	}
+	for _, row := range []string{
+		"super-page-support--arm", "arm-guest-device-tree-support",
+		"arm-guest-psci-support--mandatory", "arm-guest-psci-support--migrateinfotype",
+	} {
+		if got := finding(t, Evaluate(s, dom0Of(arm64(), 22), Options{At: now}), row); got.Outcome != Judged || got.InUse != Yes {
+			t.Errorf("%s on Arm: %s, in use %s", row, got.Outcome, got.InUse)
+		}
+		if got := finding(t, Evaluate(s, dom0Of(x86(nil), 22), Options{At: now}), row); got.Outcome != NotApplicable {
+			t.Errorf("%s on x86: %s", row, got.Outcome)
+		}
+	}
+}
+
+// Every row of every release has a reach, and a rule unless it is out of sight.
+func TestCover(t *testing.T) {
+	for _, release := range []string{"4.10", "4.17", "4.22"} {
+		for _, row := range statement(t, release).Rows {
+			switch c := Cover(row); {
+			case c.Reach != Decisive && c.Reach != OneSided && c.Reach != OutOfSight:
+				t.Errorf("%s: reach %q", row.Key, c.Reach)
+			case c.Reach != OutOfSight && len(c.Rules) == 0:
+				t.Errorf("%s: %s without a rule", row.Key, c.Reach)
+			}
+		}
+	}
+}
