@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Redact returns a copy of a blob of the same size in which nothing tells one
@@ -57,7 +58,7 @@ func RedactProperty(name string, value []byte) []byte {
 // redactShapes crosses out what looks like a UUID or MAC address. It returns
 // value itself when there is none.
 func redactShapes(value []byte) []byte {
-	found := shapes.FindAllIndex(value, -1)
+	found := shapes().FindAllIndex(value, -1)
 	if found == nil {
 		return value
 	}
@@ -89,9 +90,11 @@ func privateName(name string) bool {
 // shapes finds what identifies a machine wherever it stands: UUIDs and MAC
 // addresses. BOOTIF of network boot loaders has one with dashes and the
 // hardware type in front.
-var shapes = regexp.MustCompile(
-	`[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}` +
-		`|[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5,}`)
+var shapes = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(
+		`[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}` +
+			`|[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5,}`)
+})
 
 // redactArguments crosses out the values of private arguments with x, so that
 // the command line stays one: key=value as well as root=UUID=value.

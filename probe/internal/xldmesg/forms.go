@@ -1,6 +1,9 @@
 package xldmesg
 
-import "regexp"
+import (
+	"regexp"
+	"sync"
+)
 
 // Kind tells what a line is about.
 type Kind string
@@ -69,65 +72,81 @@ const (
 var forms = []struct {
 	kind Kind
 	part string
-	form *regexp.Regexp
+	form *form
 }{
-	{Banner, "Xen version ", regexp.MustCompile(`^Xen version (\S+) (.*?)(?: debug=(y|n))?(?: [a-z]+=[yn])*(?: ((?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) .*))?$`)},
-	{Changeset, "Latest ChangeSet:", regexp.MustCompile(`^Latest ChangeSet: ?(.*)$`)},
-	{BuildID, "build-id: ", regexp.MustCompile(`^build-id: ([0-9a-f]+)$`)},
-	{Bootloader, "Bootloader: ", regexp.MustCompile(`^Bootloader: (.*)$`)},
-	{BuiltinLine, "Built-in command line: ", regexp.MustCompile(`^Built-in command line: (.*)$`)},
-	{CommandLine, "Command line:", regexp.MustCompile(`^Command line: ?(.*)$`)},
-	{UnknownParam, "unknown!", regexp.MustCompile(`^parameter "(.*)" unknown!$`)},
-	{InvalidParam, "invalid value", regexp.MustCompile(`^parameter "(.*?)" has invalid value "(.*)", rc=-?\d+!$`)},
+	{Banner, "Xen version ", &form{text: `^Xen version (\S+) (.*?)(?: debug=(y|n))?(?: [a-z]+=[yn])*(?: ((?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) .*))?$`}},
+	{Changeset, "Latest ChangeSet:", &form{text: `^Latest ChangeSet: ?(.*)$`}},
+	{BuildID, "build-id: ", &form{text: `^build-id: ([0-9a-f]+)$`}},
+	{Bootloader, "Bootloader: ", &form{text: `^Bootloader: (.*)$`}},
+	{BuiltinLine, "Built-in command line: ", &form{text: `^Built-in command line: (.*)$`}},
+	{CommandLine, "Command line:", &form{text: `^Command line: ?(.*)$`}},
+	{UnknownParam, "unknown!", &form{text: `^parameter "(.*)" unknown!$`}},
+	{InvalidParam, "invalid value", &form{text: `^parameter "(.*?)" has invalid value "(.*)", rc=-?\d+!$`}},
 
-	{SystemRAM, "System RAM: ", regexp.MustCompile(`^System RAM: (\d+)MB \((\d+)kB\)$`)},
-	{EFIMap, "EFI RAM map:", regexp.MustCompile(`^EFI RAM map:$`)},
-	{EFIMap, "EFI memory map:", regexp.MustCompile(`^EFI memory map:`)},
-	{NUMANodes, "No NUMA configuration found", regexp.MustCompile(`^No NUMA configuration found$`)},
-	{CPUVendor, "CPU Vendor: ", regexp.MustCompile(`^CPU Vendor: (\S+), Family (\d+) \(0x[0-9a-f]+\), Model (\d+) \(0x[0-9a-f]+\), Stepping (\d+) `)},
-	{SMPAllowing, "SMP: Allowing ", regexp.MustCompile(`^SMP: Allowing (\d+) CPUs(?: \((\d+) hotplug CPUs\))?`)},
-	{BroughtUp, "Brought up ", regexp.MustCompile(`^Brought up (\d+) CPUs`)},
+	{SystemRAM, "System RAM: ", &form{text: `^System RAM: (\d+)MB \((\d+)kB\)$`}},
+	{EFIMap, "EFI RAM map:", &form{text: `^EFI RAM map:$`}},
+	{EFIMap, "EFI memory map:", &form{text: `^EFI memory map:`}},
+	{NUMANodes, "No NUMA configuration found", &form{text: `^No NUMA configuration found$`}},
+	{CPUVendor, "CPU Vendor: ", &form{text: `^CPU Vendor: (\S+), Family (\d+) \(0x[0-9a-f]+\), Model (\d+) \(0x[0-9a-f]+\), Stepping (\d+) `}},
+	{SMPAllowing, "SMP: Allowing ", &form{text: `^SMP: Allowing (\d+) CPUs(?: \((\d+) hotplug CPUs\))?`}},
+	{BroughtUp, "Brought up ", &form{text: `^Brought up (\d+) CPUs`}},
 
-	{ArmProcessor, "Processor: ", regexp.MustCompile(`^Processor: ([0-9a-f]{8,16}): "([^"]*)", variant: (0x[0-9a-f]+), part (0x[0-9a-f]+), ?rev (0x[0-9a-f]+)`)},
-	{ArmMismatch, "boot CPU MIDR", regexp.MustCompile(`^CPU(\d+) MIDR \(0x[0-9a-f]+\) does not match boot CPU MIDR`)},
-	{ArmErratum, "enabled workaround for: ", regexp.MustCompile(`enabled workaround for: (.*)$`)},
-	{ArmUnsafe, "can deadlock the system", regexp.MustCompile(`Guests without CPU erratum workarounds can deadlock the system`)},
-	{ArmHMP, "hmp-unsafe turned on", regexp.MustCompile(`^hmp-unsafe turned on`)},
-	{ArmHMP, "HMP COMPUTING HAS BEEN ENABLED", regexp.MustCompile(`HMP COMPUTING HAS BEEN ENABLED`)},
-	{Multithread, "MULTITHREADING HAS BEEN DETECTED", regexp.MustCompile(`MULTITHREADING HAS BEEN DETECTED`)},
-	{GIC, "initialization:", regexp.MustCompile(`^GICv(\d) initialization:`)},
-	{ITS, "Found ITS @", regexp.MustCompile(`^GICv3: Found ITS @(0x[0-9a-f]+)`)},
-	{SMMU, "SMMUv", regexp.MustCompile(`(?:^|: )SMMUv([12]) with:`)},
-	{SMMU, "SMMUv3", regexp.MustCompile(`SMMUv(3): `)},
-	{IPMMU, "ipmmu", regexp.MustCompile(`(?i)^ipmmu: .*(?:registered|probed)`)},
-	{DeviceTree, "Booting using Device Tree", regexp.MustCompile(`^Booting using Device Tree`)},
-	{ACPI, "Booting using ACPI", regexp.MustCompile(`^Booting using ACPI`)},
-	{Dom0less, "dom0less mode detected", regexp.MustCompile(`^Xen dom0less mode detected`)},
-	{FFA, "FF-A Mediator version ", regexp.MustCompile(`^ARM FF-A Mediator version (\S+)`)},
-	{OPTEE, "OP-TEE supports ", regexp.MustCompile(`^OP-TEE supports (\d+) simultaneous threads`)},
+	{ArmProcessor, "Processor: ", &form{text: `^Processor: ([0-9a-f]{8,16}): "([^"]*)", variant: (0x[0-9a-f]+), part (0x[0-9a-f]+), ?rev (0x[0-9a-f]+)`}},
+	{ArmMismatch, "boot CPU MIDR", &form{text: `^CPU(\d+) MIDR \(0x[0-9a-f]+\) does not match boot CPU MIDR`}},
+	{ArmErratum, "enabled workaround for: ", &form{text: `enabled workaround for: (.*)$`}},
+	{ArmUnsafe, "can deadlock the system", &form{text: `Guests without CPU erratum workarounds can deadlock the system`}},
+	{ArmHMP, "hmp-unsafe turned on", &form{text: `^hmp-unsafe turned on`}},
+	{ArmHMP, "HMP COMPUTING HAS BEEN ENABLED", &form{text: `HMP COMPUTING HAS BEEN ENABLED`}},
+	{Multithread, "MULTITHREADING HAS BEEN DETECTED", &form{text: `MULTITHREADING HAS BEEN DETECTED`}},
+	{GIC, "initialization:", &form{text: `^GICv(\d) initialization:`}},
+	{ITS, "Found ITS @", &form{text: `^GICv3: Found ITS @(0x[0-9a-f]+)`}},
+	{SMMU, "SMMUv", &form{text: `(?:^|: )SMMUv([12]) with:`}},
+	{SMMU, "SMMUv3", &form{text: `SMMUv(3): `}},
+	{IPMMU, "ipmmu", &form{text: `(?i)^ipmmu: .*(?:registered|probed)`}},
+	{DeviceTree, "Booting using Device Tree", &form{text: `^Booting using Device Tree`}},
+	{ACPI, "Booting using ACPI", &form{text: `^Booting using ACPI`}},
+	{Dom0less, "dom0less mode detected", &form{text: `^Xen dom0less mode detected`}},
+	{FFA, "FF-A Mediator version ", &form{text: `^ARM FF-A Mediator version (\S+)`}},
+	{OPTEE, "OP-TEE supports ", &form{text: `^OP-TEE supports (\d+) simultaneous threads`}},
 
-	{VTdUnit, "Intel VT-d iommu ", regexp.MustCompile(`^Intel VT-d iommu (\d+) supported page sizes`)},
-	{VTdIntRemap, "Intel VT-d Interrupt Remapping ", regexp.MustCompile(`^Intel VT-d Interrupt Remapping (enabled|not enabled)`)},
-	{AMDViUnit, "AMD-Vi: IOMMU ", regexp.MustCompile(`^AMD-Vi: IOMMU (\d+) Enabled`)},
-	{AMDViGlobal, "XSA-36", regexp.MustCompile(`^AMD-Vi: .*XSA-36`)},
-	{IOMMU, "I/O virtualisation ", regexp.MustCompile(`^I/O virtualisation (enabled|disabled)`)},
-	{IntRemap, "Interrupt remapping ", regexp.MustCompile(`^Interrupt remapping (enabled|disabled|not enabled)`)},
-	{HVMVendor, "HVM: ", regexp.MustCompile(`^HVM: (VMX|SVM) enabled`)},
-	{HVMASIDs, "HVM: ASIDs ", regexp.MustCompile(`^HVM: ASIDs (enabled|disabled)`)},
-	{HAPPageSizes, "HVM: HAP page sizes: ", regexp.MustCompile(`^HVM: HAP page sizes: (.*)$`)},
-	{HAP, "Hardware Assisted Paging (HAP) ", regexp.MustCompile(`^HVM: Hardware Assisted Paging \(HAP\) (detected but disabled|not detected|detected)`)},
-	{HVMOff, "VMX disabled by BIOS", regexp.MustCompile(`(VMX) disabled by BIOS`)},
-	{HVMOff, "disabled in BIOS", regexp.MustCompile(`AMD (SVM) Extension is disabled in BIOS`)},
-	{VPMU, "VPMU: ", regexp.MustCompile(`^VPMU: (.*)$`)},
+	{VTdUnit, "Intel VT-d iommu ", &form{text: `^Intel VT-d iommu (\d+) supported page sizes`}},
+	{VTdIntRemap, "Intel VT-d Interrupt Remapping ", &form{text: `^Intel VT-d Interrupt Remapping (enabled|not enabled)`}},
+	{AMDViUnit, "AMD-Vi: IOMMU ", &form{text: `^AMD-Vi: IOMMU (\d+) Enabled`}},
+	{AMDViGlobal, "XSA-36", &form{text: `^AMD-Vi: .*XSA-36`}},
+	{IOMMU, "I/O virtualisation ", &form{text: `^I/O virtualisation (enabled|disabled)`}},
+	{IntRemap, "Interrupt remapping ", &form{text: `^Interrupt remapping (enabled|disabled|not enabled)`}},
+	{HVMVendor, "HVM: ", &form{text: `^HVM: (VMX|SVM) enabled`}},
+	{HVMASIDs, "HVM: ASIDs ", &form{text: `^HVM: ASIDs (enabled|disabled)`}},
+	{HAPPageSizes, "HVM: HAP page sizes: ", &form{text: `^HVM: HAP page sizes: (.*)$`}},
+	{HAP, "Hardware Assisted Paging (HAP) ", &form{text: `^HVM: Hardware Assisted Paging \(HAP\) (detected but disabled|not detected|detected)`}},
+	{HVMOff, "VMX disabled by BIOS", &form{text: `(VMX) disabled by BIOS`}},
+	{HVMOff, "disabled in BIOS", &form{text: `AMD (SVM) Extension is disabled in BIOS`}},
+	{VPMU, "VPMU: ", &form{text: `^VPMU: (.*)$`}},
 
-	{Scheduler, "Using scheduler: ", regexp.MustCompile(`^Using scheduler: (.*) \(([a-z0-9_]+)\)$`)},
-	{Granularity, "Scheduling granularity: ", regexp.MustCompile(`^Scheduling granularity: (\w+), (\d+) CPUs? per sched-resource`)},
-	{XSM, "Initialising XSM ", regexp.MustCompile(`^Initialising XSM (\w+) mode`)},
-	{Flask, "Flask:", regexp.MustCompile(`^Flask: +(?:Starting in |Access controls )?(enforcing|permissive|disabled|Disabled)\b`)},
-	{NoSILO, "SILO mode is not enabled", regexp.MustCompile(`SILO mode is not enabled`)},
-	{SyncConsole, "CONSOLE OUTPUT IS SYNCHRONOUS", regexp.MustCompile(`CONSOLE OUTPUT IS SYNCHRONOUS`)},
-	{Tainted, "Tainted: ", regexp.MustCompile(`Tainted: ([A-Z ]*[A-Z])`)},
-	{LoadDom0, "*** LOADING DOMAIN 0 ***", regexp.MustCompile(`^\*\*\* LOADING DOMAIN 0 \*\*\*$`)},
-	{LoadDomU, "*** LOADING DOMU ", regexp.MustCompile(`^\*\*\* LOADING DOMU cpus=(\d+) memory=(\S+) \*\*\*`)},
-	{Dom0Type, "*** Building a ", regexp.MustCompile(`^\*\*\* Building a (PVH?) Dom0 \*\*\*`)},
+	{Scheduler, "Using scheduler: ", &form{text: `^Using scheduler: (.*) \(([a-z0-9_]+)\)$`}},
+	{Granularity, "Scheduling granularity: ", &form{text: `^Scheduling granularity: (\w+), (\d+) CPUs? per sched-resource`}},
+	{XSM, "Initialising XSM ", &form{text: `^Initialising XSM (\w+) mode`}},
+	{Flask, "Flask:", &form{text: `^Flask: +(?:Starting in |Access controls )?(enforcing|permissive|disabled|Disabled)\b`}},
+	{NoSILO, "SILO mode is not enabled", &form{text: `SILO mode is not enabled`}},
+	{SyncConsole, "CONSOLE OUTPUT IS SYNCHRONOUS", &form{text: `CONSOLE OUTPUT IS SYNCHRONOUS`}},
+	{Tainted, "Tainted: ", &form{text: `Tainted: ([A-Z ]*[A-Z])`}},
+	{LoadDom0, "*** LOADING DOMAIN 0 ***", &form{text: `^\*\*\* LOADING DOMAIN 0 \*\*\*$`}},
+	{LoadDomU, "*** LOADING DOMU ", &form{text: `^\*\*\* LOADING DOMU cpus=(\d+) memory=(\S+) \*\*\*`}},
+	{Dom0Type, "*** Building a ", &form{text: `^\*\*\* Building a (PVH?) Dom0 \*\*\*`}},
+}
+
+// form is a regular expression that is compiled when a line first calls for
+// it: compiling all of them takes longer than reading a machine, and most runs
+// read no log.
+type form struct {
+	text    string
+	compile sync.Once
+	regexp  *regexp.Regexp
+}
+
+// submatches returns what a line and its groups hold; nil when the line has
+// another form.
+func (f *form) submatches(line string) []string {
+	f.compile.Do(func() { f.regexp = regexp.MustCompile(f.text) })
+	return f.regexp.FindStringSubmatch(line)
 }

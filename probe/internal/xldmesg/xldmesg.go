@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 const (
@@ -141,7 +142,7 @@ func (p *parser) flush() {
 		if !strings.Contains(text, l.part) {
 			continue
 		}
-		m := l.form.FindStringSubmatch(text)
+		m := l.form.submatches(text)
 		if m == nil {
 			continue
 		}
@@ -159,7 +160,9 @@ func (p *parser) flush() {
 
 // stamp is the time that console_timestamps= puts before a line: a date, a
 // date with milliseconds, seconds since boot, or ticks.
-var stamp = regexp.MustCompile(`^\[(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?| *\d+\.\d+|[0-9a-f]{16})\] ?`)
+var stamp = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\[(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?| *\d+\.\d+|[0-9a-f]{16})\] ?`)
+})
 
 // xenLine takes the text of a line of Xen. Guests can write into the ring; Xen
 // marks their lines with (d1), and what such a line says later on is not Xen's.
@@ -172,7 +175,7 @@ func xenLine(line string) (text, plain string, own bool) {
 		return "", plain, false
 	}
 	text = strings.TrimPrefix(plain[i+len("(XEN)"):], " ")
-	return stamp.ReplaceAllString(text, ""), plain, true
+	return stamp().ReplaceAllString(text, ""), plain, true
 }
 
 // Find returns the facts of a kind, in order.

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 const (
@@ -105,7 +106,9 @@ type parser struct {
 }
 
 // A key of a release not known here: xl puts a blank before the colon.
-var unknownKey = regexp.MustCompile(`^([a-z][a-z0-9_]{1,40}) +:(?: |$)`)
+var unknownKey = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([a-z][a-z0-9_]{1,40}) +:(?: |$)`)
+})
 
 func (p *parser) read(line string) {
 	p.line++
@@ -139,7 +142,7 @@ func split(s string, table bool) (key, value string, ok bool) {
 	}
 	key = strings.TrimRight(head, " \t")
 	if !slices.Contains(keys, key) {
-		if table || !unknownKey.MatchString(s) {
+		if table || !unknownKey().MatchString(s) {
 			return "", "", false
 		}
 	}
@@ -258,7 +261,9 @@ type Version struct {
 	BuildID      string // empty where the text has none
 }
 
-var versionText = regexp.MustCompile(`^(\d{1,4})\.(\d{1,4})(.*)$`)
+var versionText = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(\d{1,4})\.(\d{1,4})(.*)$`)
+})
 
 // Version returns the hypervisor's version. Where the single numbers are
 // missing, xen_version is read.
@@ -276,7 +281,7 @@ func (i *Info) Version() (v Version, ok bool) {
 		return v, true
 	}
 	s, _ := i.String("xen_version")
-	m := versionText.FindStringSubmatch(s)
+	m := versionText().FindStringSubmatch(s)
 	if m == nil {
 		return Version{}, false
 	}
