@@ -82,12 +82,16 @@ func setting[T any](g *guest, key string, s facts.Setting[T], def T) told[T] {
 		return t
 	case s.Given:
 		t.is, t.line, t.seen.Value = s.Value, s.Line, show(s.Value)
+	case show(def) == notSet:
+		t.seen.Value = notSet
 	default:
 		t.seen.Value = show(def) + " by default"
 	}
 	t.known = true
 	return t
 }
+
+const notSet = "not set"
 
 // show writes a setting's value the way xl.cfg does.
 func show(v any) string {
@@ -98,13 +102,13 @@ func show(v any) string {
 		}
 		return "0"
 	case string:
-		return cmp.Or(v, "not set")
+		return cmp.Or(v, notSet)
 	case []string:
-		return cmp.Or(strings.Join(v, ", "), "not set")
+		return cmp.Or(strings.Join(v, ", "), notSet)
 	case uint64:
 		return strconv.FormatUint(v, 10)
 	}
-	return cmp.Or(fmt.Sprint(v), "not set")
+	return cmp.Or(fmt.Sprint(v), notSet)
 }
 
 // when asks a setting.

@@ -249,7 +249,7 @@ func (g *guest) finding(o ownRow) Finding {
 			f.Condition = row.Meaning.Condition
 		}
 	case u.hidden != "" || u.in == No && t.blind != "":
-		f.Outcome, f.InUse, f.Needs = NotVisible, Maybe, u.hidden
+		f.Outcome, f.InUse, f.Needs = NotVisible, Maybe, cmp.Or(u.hidden, "needs more than its configuration")
 		f.Stated, f.Level = level, g.j.gated(level)
 		f.Why = cmp.Or(u.why, t.blind)
 		return f
@@ -287,11 +287,13 @@ func (g *guest) extra(e *guestExtra) (f Finding, ok bool) {
 		Why: e.why, Notes: u.notes}, true
 }
 
+// shownBy names the evidence that narrows a use most, which comes last.
 func shownBy(seen []Seen) string {
 	if len(seen) == 0 {
 		return ""
 	}
-	return ": " + seen[0].What + " is " + seen[0].Value
+	s := seen[len(seen)-1]
+	return ": " + s.What + " is " + s.Value
 }
 
 func becauseOf(seen []Seen) string {
