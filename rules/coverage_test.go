@@ -86,6 +86,43 @@ func TestHardwareFixtures(t *testing.T) {
 	}
 }
 
+// bootTreeFixtures names what in the device tree that Xen is given puts a row
+// in use. Without that tree nothing tells.
+var bootTreeFixtures = map[string]string{
+	"static-allocation--arm": "xen,static-mem", "static-heap--arm": "xen,static-heap",
+	"static-memory-sharing--arm": "xen,domain-shared-memory-v1",
+	"dom0less--arm":              "xen,domain", "static-event-channel--arm": "xen,evtchn-v1",
+}
+
+func TestBootTree(t *testing.T) {
+	s := statement(t, "4.22")
+	for row, word := range bootTreeFixtures {
+		tree := func(o facts.Observed[[]string]) Finding {
+			return finding(t, Evaluate(s, arm64(func(h *facts.Host) { h.Xen.BootTree = o }), Options{At: now}), row)
+		}
+		if f := tree(facts.Is([]string{word}, "board.dtb")); f.Outcome != Judged || f.InUse != Yes || f.Do == "" {
+			t.Errorf("%s with %s: %s, in use %s", row, word, f.Outcome, f.InUse)
+		}
+		if f := tree(facts.Missing[[]string]("board.dtb")); f.Outcome != Judged || f.InUse != No {
+			t.Errorf("%s without %s: %s, in use %s", row, word, f.Outcome, f.InUse)
+		}
+		if f := tree(facts.Observed[[]string]{}); f.Outcome != NotVisible {
+			t.Errorf("%s without a boot tree: %s", row, f.Outcome)
+		}
+	}
+	for row, symbol := range map[string]string{
+		"host-serial-console--cadence-uart-arm": "CONFIG_HAS_CADENCE_UART", "host-serial-console--pl011-uart-arm": "CONFIG_HAS_PL011",
+		"host-serial-console--exynos-4210-uart-arm": "CONFIG_HAS_EXYNOS4210", "host-serial-console--omap-uart-arm": "CONFIG_HAS_OMAP",
+		"host-serial-console--scif-uart": "CONFIG_HAS_SCIF",
+	} {
+		for value, want := range map[string]Outcome{"y": NotVisible, "n": NotApplicable} {
+			if f := finding(t, Evaluate(s, dom0Of(arm64(), 22, config(symbol, value)), Options{At: now}), row); f.Outcome != want {
+				t.Errorf("%s with %s=%s: %s", row, symbol, value, f.Outcome)
+			}
+		}
+	}
+}
+
 // A running Xen was booted with Secure Boot, or was not; Arm's own rows are
 // about every Arm host and no other.
 func TestHardwareInUse(t *testing.T) {

@@ -22,7 +22,10 @@ type usage struct {
 	off   []sign
 	on    []sign
 	whole bool
-	do    string // how to change it: which option, key or file
+	// tree is set where the boot device tree tells, also without a Xen; where
+	// nobody gave that tree, the row stays out of sight.
+	tree bool
+	do   string // how to change it: which option, key or file
 }
 
 // A sign is one place that tells of something's use.
@@ -76,7 +79,7 @@ func (j *judging) setUp() bool {
 // used judges a row by its signs.
 func (j *judging) used(row support.Row, u *usage) Finding {
 	f := j.unclaimed(row)
-	if u == nil || f.Outcome != NotVisible || !j.setUp() {
+	if u == nil || f.Outcome != NotVisible || !j.setUp() && !u.tree {
 		return f
 	}
 	for _, s := range u.off {
@@ -108,7 +111,7 @@ func (j *judging) used(row support.Row, u *usage) Finding {
 		}
 	}
 	switch {
-	case len(u.on) == 0:
+	case len(u.on) == 0, u.tree && len(unknown) > 0:
 		return f
 	case len(unknown) > 0 && u.whole:
 		f.Outcome, f.Needs = Unknown, ""

@@ -71,6 +71,16 @@ var usages = []usage{
 	{rows: []string{"host-serial-console--ehci"}, whole: true,
 		off: []sign{unbuilt("CONFIG_HAS_EHCI", "")}, on: []sign{debugPort("ehci")},
 		do: "Take dbgp=ehci off Xen's command line."},
+	{rows: []string{"host-serial-console--cadence-uart-arm"}, off: []sign{unbuilt("CONFIG_HAS_CADENCE_UART", "")},
+		do: "dtuart= on Xen's command line, or stdout-path of the device tree, chooses the console."},
+	{rows: []string{"host-serial-console--pl011-uart-arm"}, off: []sign{unbuilt("CONFIG_HAS_PL011", "")},
+		do: "dtuart= on Xen's command line, or stdout-path of the device tree, chooses the console."},
+	{rows: []string{"host-serial-console--exynos-4210-uart-arm"}, off: []sign{unbuilt("CONFIG_HAS_EXYNOS4210", "")},
+		do: "dtuart= on Xen's command line, or stdout-path of the device tree, chooses the console."},
+	{rows: []string{"host-serial-console--omap-uart-arm"}, off: []sign{unbuilt("CONFIG_HAS_OMAP", "")},
+		do: "dtuart= on Xen's command line, or stdout-path of the device tree, chooses the console."},
+	{rows: []string{"host-serial-console--scif-uart"}, off: []sign{unbuilt("CONFIG_HAS_SCIF", "")},
+		do: "dtuart= on Xen's command line, or stdout-path of the device tree, chooses the console."},
 	{rows: []string{"hypervisor-synchronous-console-output-sync_console"}, whole: true, on: []sign{option("sync_console", false)},
 		do: "Take sync_console off Xen's command line."},
 	{rows: []string{"gdbsx"}, off: []sign{unbuilt("CONFIG_GDBSX", "4.14")}, on: []sign{process("gdbsx")},
@@ -90,6 +100,14 @@ var usages = []usage{
 	{rows: []string{"memory-paging"}, whole: true,
 		off: []sign{unbuilt("CONFIG_MEM_PAGING", "4.16")}, on: []sign{process("xenpaging")},
 		do: "Stop xenpaging."},
+	{rows: []string{"static-allocation"}, whole: true, tree: true,
+		off: []sign{unbuilt("CONFIG_STATIC_MEMORY", "4.16")}, on: []sign{bootTree("xen,static-mem")},
+		do: "Take xen,static-mem out of the device tree that Xen is booted with."},
+	{rows: []string{"static-heap"}, whole: true, tree: true, on: []sign{bootTree("xen,static-heap")},
+		do: "Take xen,static-heap out of /chosen of the device tree that Xen is booted with."},
+	{rows: []string{"static-memory-sharing"}, whole: true, tree: true,
+		off: []sign{unbuilt("CONFIG_STATIC_SHM", "4.17")}, on: []sign{bootTree("xen,domain-shared-memory-v1")},
+		do: "Take the xen,domain-shared-memory-v1 nodes out of the device tree that Xen is booted with."},
 	{rows: []string{"cache-coloring"}, whole: true,
 		off: []sign{unbuilt("CONFIG_LLC_COLORING", "4.20")}, on: []sign{cacheColoring},
 		do: "Take llc-coloring, llc-size= and llc-nr-ways= off Xen's command line."},
@@ -195,6 +213,14 @@ var usages = []usage{
 		do: "It is part of every Arm guest."},
 	// Wired off in Xen's code on Arm in every release.
 	{rows: []string{"alternative-p2m--arm"}, off: []sign{fixed("Xen on Arm", "without it in every release")}},
+
+	// Domains that Xen starts itself
+	{rows: []string{"dom0less"}, whole: true, tree: true,
+		off: []sign{unbuilt("CONFIG_DOM0LESS_BOOT", "4.19")}, on: []sign{bootTree("xen,domain")},
+		do: "Take the xen,domain nodes out of the device tree that Xen is booted with."},
+	{rows: []string{"static-event-channel"}, whole: true, tree: true,
+		off: []sign{unbuilt("CONFIG_STATIC_EVTCHN", "4.19")}, on: []sign{bootTree("xen,evtchn-v1")},
+		do: "Take the xen,evtchn-v1 nodes out of the device tree that Xen is booted with."},
 }
 
 func unqualified(r *support.Row) bool { return r.Qualifier == "" }
@@ -390,6 +416,19 @@ func xsmIs(name string, want bool) sign {
 		}
 		return verdictOf((def == name) == want, Seen{What: what + " (the build's default)", Value: def, Source: j.h.Xen.BuildConfig.Source})
 	}
+}
+
+// bootTree is a property or a compatible string of the device tree that Xen is
+// booted with. That of a dom0 does not show them: Xen takes them out.
+func bootTree(word string) sign {
+	return fact(word+" in the boot device tree", func(j *judging) facts.Observed[[]string] { return j.h.Xen.BootTree },
+		func(_ *judging, words []string) bool { return slices.Contains(words, word) },
+		func(words []string) string {
+			if slices.Contains(words, word) {
+				return "there"
+			}
+			return "not there"
+		})
 }
 
 // vpmu is told by the mode dom0 sees, else by the command line; the watchdog
