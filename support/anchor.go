@@ -15,7 +15,7 @@ type anchors struct {
 }
 
 func newAnchors() *anchors {
-	return &anchors{taken: map[string]bool{}, next: map[string]int{}}
+	return &anchors{taken: make(map[string]bool, typicalRows), next: map[string]int{}}
 }
 
 // of returns the identifier of the next heading of the document.
@@ -46,25 +46,23 @@ var typography = strings.NewReplacer("---", "", "--", "", "...", "")
 // punctuation except "_", "-" and "." is dropped, words are joined by hyphens,
 // letters become lower case and everything before the first letter goes.
 func autoIdentifier(title string) string {
-	var b strings.Builder
 	if strings.Contains(title, "--") || strings.Contains(title, "...") {
 		title = typography.Replace(title)
 	}
+	var b strings.Builder
 	b.Grow(len(title))
-	for w := range strings.FieldsSeq(title) {
-		word := strings.Map(func(r rune) rune {
-			if unicode.IsLetter(r) || unicode.IsNumber(r) || r == '_' || r == '-' || r == '.' {
-				return unicode.ToLower(r)
+	gap := false
+	for _, r := range title {
+		switch {
+		case unicode.IsLetter(r) || unicode.IsNumber(r) || r == '_' || r == '-' || r == '.':
+			if gap && b.Len() > 0 {
+				b.WriteByte('-')
 			}
-			return -1
-		}, w)
-		if word == "" {
-			continue
+			gap = false
+			b.WriteRune(unicode.ToLower(r))
+		case unicode.IsSpace(r):
+			gap = true
 		}
-		if b.Len() > 0 {
-			b.WriteByte('-')
-		}
-		b.WriteString(word)
 	}
 	return strings.TrimLeftFunc(b.String(), func(r rune) bool { return !unicode.IsLetter(r) })
 }

@@ -29,6 +29,7 @@ type document struct {
 	section int            // index of the current section; -1 outside
 	parent  string         // title of the current level-2 heading
 	prose   [][]string     // lines of text before and after the rows of each section
+	distil  bool           // whether facts are wanted
 	facts   []fact         // what a distilled statement keeps
 }
 
@@ -49,12 +50,13 @@ const (
 	caveatFact           // there is text here
 )
 
-// assemble makes a statement of the blocks of a document.
-func assemble(blocks []block, spelling string) *document {
+// assemble makes a statement of the blocks of a document. Facts are gathered
+// only for distilling.
+func assemble(blocks []block, spelling string, distil bool) *document {
 	d := &document{
 		statement: &Statement{Sections: make([]Section, 0, typicalRows), Rows: make([]Row, 0, typicalRows), Problems: []Problem{}},
-		spelling:  spelling, ids: newAnchors(), keys: map[string]int{}, first: map[string]int{}, section: -1,
-		facts: make([]fact, 0, 2*typicalRows),
+		spelling:  spelling, ids: newAnchors(), keys: make(map[string]int, typicalRows), first: make(map[string]int, typicalRows), section: -1,
+		distil: distil, prose: make([][]string, 0, 2*typicalRows),
 	}
 	top := 1 // level of "Feature Support"
 	for _, b := range blocks {
@@ -86,7 +88,9 @@ func assemble(blocks []block, spelling string) *document {
 				}
 				d.section = -1
 			}
-			d.facts = append(d.facts, fact{line: b.line, kind: titleFact, text: strings.TrimSpace(strings.Repeat("#", b.level) + " " + escapeTitle(b.title))})
+			if d.distil {
+				d.facts = append(d.facts, fact{line: b.line, kind: titleFact, text: strings.TrimSpace(strings.Repeat("#", b.level) + " " + escapeTitle(b.title))})
+			}
 			if inside && b.level > top {
 				d.heading(b, b.level-top+1, id)
 			} else if inside {
@@ -142,6 +146,13 @@ func (d *document) problem(p Problem) {
 		}
 	}
 	d.statement.Problems = append(d.statement.Problems, p)
+}
+
+// keep gathers a fact if facts are wanted.
+func (d *document) keep(f fact) {
+	if d.distil {
+		d.facts = append(d.facts, f)
+	}
 }
 
 // body reads a block below "Feature Support": rows, or prose.
@@ -267,7 +278,7 @@ func (d *document) strangeKey(l srcLine, k rowLine) {
 		message = fmt.Sprintf("key %q is not known", k.key)
 	}
 	d.problem(Problem{Line: l.line, Severity: Unrecognised, Text: l.text, Message: message, Heading: anchor, Arch: a.Arch})
-	d.facts = append(d.facts, fact{line: l.line, indent: codeIndent, text: l.text, kind: strangeFact})
+	d.keep(fact{line: l.line, indent: codeIndent, text: l.text, kind: strangeFact})
 }
 
 // text keeps prose: what stands before the rows of a heading describes, what
@@ -304,7 +315,7 @@ func (d *document) caveat(line int) {
 	s := &d.statement.Sections[d.section]
 	if !s.Caveats {
 		s.Caveats = true
-		d.facts = append(d.facts, fact{line: line, text: caveatMarker, kind: caveatFact})
+		d.keep(fact{line: line, text: caveatMarker, kind: caveatFact})
 	}
 }
 
@@ -337,11 +348,12 @@ func (d *document) row(src rowSource) {
 	}
 	r.Key = d.uniqueKey(rowKey(anchor, keyed))
 	s.Rows = append(s.Rows, r)
-	d.facts = append(d.facts, fact{line: r.Line, indent: src.canonicalIndent(d.spelling), text: src.String(), kind: dataFact})
+	if d.distil {
+		d.facts = append(d.facts, fact{line: r.Line, indent: src.canonicalIndent(d.spelling), text: src.String(), kind: dataFact})
+	}
 
-	line := src.String()
 	report := func(severity Severity, message string) {
-		d.problem(Problem{Line: r.Line, Severity: severity, Text: line, Message: message, Heading: anchor, Row: r.Key, Arch: r.Applies.Arch})
+		d.problem(Problem{Line: r.Line, Severity: severity, Text: src.String(), Message: message, Heading: anchor, Row: r.Key, Arch: r.Applies.Arch})
 	}
 	if !r.Meaning.Understood() {
 		report(Unrecognised, fmt.Sprintf("value %q is outside the grammar", r.Meaning.Unrecognised))
@@ -424,30 +436,36 @@ func fitting(m Meaning, value, title string) Meaning {
 // finish fills in what depends on a whole heading.
 func (d *document) finish() {
 	s := d.statement
-	caveats := map[string]bool{}
+	type about struct {
+		caveats bool
+		whole   bool // has a row without a qualifier
+		parent  bool // has features
+	}
+	headings := make(map[string]about, len(s.Sections))
 	for i := range s.Sections {
 		sec := &s.Sections[i]
 		sec.Text = strings.Join(d.prose[2*i], "\n")
 		sec.Caveat = strings.Join(d.prose[2*i+1], "\n")
-		caveats[sec.Anchor] = sec.Caveats
+		headings[sec.Anchor] = about{caveats: sec.Caveats, parent: sec.Level == 2 && i+1 < len(s.Sections) && s.Sections[i+1].Level > 2}
 	}
-	whole, parent := map[string]bool{}, map[string]bool{}
-	for _, r := range s.Rows {
-		whole[r.Heading] = whole[r.Heading] || r.Qualifier == ""
-	}
-	for i, sec := range s.Sections {
-		parent[sec.Anchor] = sec.Level == 2 && i+1 < len(s.Sections) && s.Sections[i+1].Level > 2
+	for i := range s.Rows {
+		if r := &s.Rows[i]; r.Qualifier == "" {
+			h := headings[r.Heading]
+			h.whole = true
+			headings[r.Heading] = h
+		}
 	}
 	for i := range s.Rows {
 		r := &s.Rows[i]
-		r.HasCaveat = caveats[r.Heading]
+		h := headings[r.Heading]
+		r.HasCaveat = h.caveats
 		// Parts of a feature that has no status of its own are what it
 		// consists of.
-		if r.Applies.Relation == SubFeature && !whole[r.Heading] {
+		if r.Applies.Relation == SubFeature && !h.whole {
 			r.Applies.Relation = Variant
 		}
 		// A section without features is a feature itself.
-		if r.Applies.Relation == SectionRow && !parent[r.Heading] {
+		if r.Applies.Relation == SectionRow && !h.parent {
 			r.Applies.Relation = Whole
 		}
 	}

@@ -19,6 +19,9 @@ const (
 	caveatMark                  // stands for prose in a distilled statement
 )
 
+// typicalBlocks is about what a distilled statement has.
+const typicalBlocks = 512
+
 // block is a heading, or lines that stand together.
 type block struct {
 	kind  blockKind

@@ -29,7 +29,7 @@ const (
 // Of p, Branch, Commit and Date are used; empty ones are taken from text when
 // that is distilled already.
 func Distil(text []byte, p Provenance) ([]byte, error) {
-	d, err := parse("statement", text)
+	d, err := parse("statement", text, true)
 	if err != nil {
 		return nil, err
 	}
@@ -88,9 +88,12 @@ func (w *distiller) fact(f fact) {
 // lineDirective reads the comment that gives the next line its number.
 func lineDirective(text string) (int, bool) {
 	number, ok := strings.CutPrefix(text, linePrefix)
+	if !ok {
+		return 0, false
+	}
 	number, closed := strings.CutSuffix(number, commentSuffix)
 	n, err := strconv.Atoi(number)
-	return n, ok && closed && err == nil && n > 0 && n <= maxSize
+	return n, closed && err == nil && n > 0 && n <= maxSize
 }
 
 // formatProvenance writes the first line of a distilled statement.

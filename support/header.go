@@ -40,7 +40,7 @@ func (d *document) header(b block) {
 				continue
 			}
 			text := strings.TrimSpace(key + ": " + value)
-			d.facts = append(d.facts, fact{line: l.line, indent: codeIndent, text: text, kind: dataFact})
+			d.keep(fact{line: l.line, indent: codeIndent, text: text, kind: dataFact})
 			if f.Line == 0 {
 				*f = Field{Text: value, Line: l.line, Date: possibleDate(value)}
 				continue

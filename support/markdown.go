@@ -6,7 +6,7 @@ import "strings"
 // markdown. It is more forgiving than pandoc where an author's slip leaves no
 // doubt about what was meant, and says so in the block's odd.
 func markdownBlocks(lines []string, distilled bool) []block {
-	r := markdownReader{lines: withoutComments(lines, distilled), distilled: distilled}
+	r := markdownReader{lines: withoutComments(lines, distilled), distilled: distilled, blocks: make([]block, 0, typicalBlocks)}
 	for r.next < len(r.lines) {
 		r.read()
 	}

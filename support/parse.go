@@ -30,15 +30,15 @@ var ErrNotStatement = errors.New("not a support statement")
 // wraps [ErrNotStatement] and names what the text looks like. Lines it does
 // not understand end up in [Statement.Problems].
 func Parse(name string, text []byte) (*Statement, error) {
-	d, err := parse(name, text)
+	d, err := parse(name, text, false)
 	if err != nil {
 		return nil, err
 	}
 	return d.statement, nil
 }
 
-// parse is Parse, with what Distil needs besides.
-func parse(name string, text []byte) (*document, error) {
+// parse is Parse, with what Distil needs besides if that is wanted.
+func parse(name string, text []byte, distil bool) (*document, error) {
 	if what := foreign(text); what != "" {
 		return nil, fmt.Errorf("%q is %w: %s", name, ErrNotStatement, what)
 	}
@@ -61,7 +61,7 @@ func parse(name string, text []byte) (*document, error) {
 	case spellingHTML:
 		blocks = htmlBlocks(clean)
 	}
-	d := assemble(blocks, spelling)
+	d := assemble(blocks, spelling, distil)
 	d.statement.Name, d.statement.Provenance = name, p
 	if damaged > 0 {
 		d.problem(Problem{Line: damaged, Severity: Suspicious, Text: lines[damaged-1], Message: "bytes that are not UTF-8"})
@@ -125,7 +125,11 @@ func normalise(text []byte) (clean string, damaged int) {
 		}
 		text = bytes.ToValidUTF8(text, []byte("\ufffd"))
 	}
-	clean = strings.ReplaceAll(string(text), "\r\n", "\n")
+	clean = string(text)
+	if isPlain(clean) {
+		return clean, damaged
+	}
+	clean = strings.ReplaceAll(clean, "\r\n", "\n")
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\r':
@@ -139,6 +143,17 @@ func normalise(text []byte) (clean string, damaged int) {
 		}
 		return r
 	}, clean), damaged
+}
+
+// isPlain reports whether a text has nothing to normalise, as the embedded
+// ones have not.
+func isPlain(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if c := text[i]; (c < ' ' || c >= 0x7f) && c != '\n' && c != '\t' {
+			return false
+		}
+	}
+	return true
 }
 
 // detectSpelling tells the spellings apart by how they write their headings.

@@ -411,8 +411,9 @@ var coreFamilies = []string{
 	"cortex", "neoverse", "kryo", "thunderx", "falkor", "oryon", "ampereone", "carmel", "denver", "a64fx", "exynos-m", "brahma", "xgene", "x-gene", "tsv110", "graviton", "firestorm", "icestorm",
 }
 
-// dashes are the characters that join the two ends of a range.
-var dashes = strings.NewReplacer("‐", "-", "‑", "-", "‒", "-", "–", "-", "—", "-", "−", "-")
+// plainMarks writes as a hyphen what can join the two ends of a range, and as
+// blanks the parentheses that can stand around it.
+var plainMarks = strings.NewReplacer("‐", "-", "‑", "-", "‒", "-", "–", "-", "—", "-", "−", "-", "(", " ", ")", " ")
 
 // coreTerm reads an Arm core with revisions as Arm writes them, rNpM:
 //
@@ -421,7 +422,10 @@ var dashes = strings.NewReplacer("‐", "-", "‑", "-", "‒", "-", "–", "-",
 // The range is inclusive at both ends. Variant and revision are four bits each
 // in MIDR_EL1 (Arm ARM, D19.2.91), so larger numbers are no revision.
 func coreTerm(part, _ string) []Term {
-	words := strings.Fields(dashes.Replace(strings.NewReplacer("(", " ", ")", " ").Replace(part)))
+	if strings.ContainsAny(part, "()") || !isASCII(part) {
+		part = plainMarks.Replace(part)
+	}
+	words := strings.Fields(part)
 	if len(words) > 1 && strings.EqualFold(words[0], "arm") {
 		words = words[1:]
 	}
