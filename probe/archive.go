@@ -55,7 +55,8 @@ type manifest struct {
 	Format  string          `json:"format"`
 	Version int             `json:"version"`
 	Tool    string          `json:"tool,omitempty"`
-	Live    bool            `json:"live"` // of a running machine: what was missing was absent
+	Live    bool            `json:"live"`            // of a running machine: what was missing was absent
+	Paper   bool            `json:"paper,omitempty"` // of no machine, but of files and values that were given
 	Entries []manifestEntry `json:"entries"`
 }
 
@@ -88,7 +89,7 @@ func WriteRaw(ctx context.Context, w io.Writer, o Options) (*facts.Host, error) 
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("collecting was given up: %w", err)
 	}
-	m := manifest{Format: manifestFormat, Version: manifestVersion, Tool: o.Tool, Live: s.whole}
+	m := manifest{Format: manifestFormat, Version: manifestVersion, Tool: o.Tool, Live: s.whole, Paper: s.isPaper()}
 	for _, key := range slices.Sorted(maps.Keys(rec.entries)) {
 		m.Entries = append(m.Entries, rec.entries[key])
 	}
@@ -293,7 +294,7 @@ func openUnpacked(t *treeRoot) (Root, error) {
 // replayRoot is a root that gives what a manifest says was given once.
 type replayRoot struct {
 	*memoryRoot
-	live bool
+	live, paper bool
 }
 
 // replay builds the root that a manifest describes; read returns a member.
@@ -311,7 +312,7 @@ func replay(b []byte, read func(member string) ([]byte, error)) (Root, error) {
 	if m.Version > manifestVersion {
 		return nil, fmt.Errorf("%s: version %d is newer than this program understands", manifestName, m.Version)
 	}
-	root := &replayRoot{newMemoryRoot(), m.Live}
+	root := &replayRoot{newMemoryRoot(), m.Live, m.Paper}
 	for _, e := range m.Entries {
 		root.add(e, read)
 	}

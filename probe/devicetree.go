@@ -67,6 +67,7 @@ func (s *session) setBoard(t *fdt.Tree, source string) {
 	s.board, s.boardSource = &b, source
 	s.boardLook = look{source: source, state: facts.Known}
 	s.readBootTree(t)
+	s.readBootConsole(t)
 	if err := errors.Join(slices.Concat(t.Problems, b.Problems)...); err != nil {
 		// The rest of the tree still counts: only what a fact rests on matters.
 		s.note(look{source: source, state: facts.Unknown, problem: &facts.Problem{

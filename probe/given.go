@@ -23,7 +23,7 @@ import (
 func (s *session) openGiven() error {
 	s.whole = s.live
 	if r, ok := unguarded(s.root).(*replayRoot); ok {
-		s.whole, s.replays = r.live, true
+		s.whole, s.replays, s.paper = r.live, true, r.paper
 	}
 	front := newMemoryRoot()
 	var err error

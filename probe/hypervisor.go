@@ -51,7 +51,7 @@ func (s *session) askXen() {
 	if kind, _ := s.host.Machine.Kind.Get(); kind != facts.Dom0 {
 		return
 	}
-	if !s.isPaper() {
+	if s.whole {
 		var l look
 		s.version, l = ask[versionReading](s, callVersion)
 		s.xenLook = l

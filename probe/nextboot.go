@@ -269,7 +269,7 @@ func (s *session) readBuildConfig() facts.Observed[facts.BuildConfig] {
 // askedConfig reads the configuration that the running Xen carries. Unlike
 // other answers it is text.
 func (s *session) askedConfig() look {
-	if !s.isDom0() || s.isPaper() || !s.xenLook.known() {
+	if !s.isDom0() || !s.whole || !s.xenLook.known() {
 		return look{source: callConfig, state: facts.Absent, partial: !s.whole}
 	}
 	return s.askInterface(callConfig)

@@ -46,10 +46,9 @@ func redact(name string, b []byte) []byte {
 		return redactDomains(b)
 	case name == "/etc/passwd":
 		return onlyLines(b, "xen-qemuuser-")
-	case strings.HasSuffix(name, "/grub.cfg"), strings.HasPrefix(name, grubDefaults), strings.HasPrefix(name, efiSystem+"/"):
-		return redactLines(b)
-	case name == xlConf:
-		return redactLines(b)
+	case strings.HasSuffix(name, "/grub.cfg"), strings.HasSuffix(name, "/grubenv"), strings.HasPrefix(name, grubDefaults),
+		strings.HasPrefix(name, efiSystem+"/"), name == xlConf:
+		return redactSettings(b)
 	case name == "/proc/cpuinfo":
 		return withoutSerial(b)
 	case name == "/proc/sysinfo":
@@ -146,16 +145,39 @@ func redactNames(dir string, names []string) []string {
 	return kept
 }
 
-// redactLines blanks what identifies a machine in a text that is kept line by
-// line: the settings of a boot loader, which name disks by their UUIDs.
-func redactLines(b []byte) []byte {
-	var out strings.Builder
-	for line := range strings.Lines(string(b)) {
-		text := strings.TrimRight(line, "\r\n")
-		out.WriteString(redactXenLine(text) + line[len(text):])
+// redactSettings blanks what identifies a machine or opens it in the settings
+// and menus of boot loaders and of xl: identifiers of disks, passwords. Each
+// byte is replaced by one, so that quotation marks and places stay what they
+// are for whoever parses the text.
+func redactSettings(b []byte) []byte {
+	var out []byte
+	for line := range bytes.Lines(b) {
+		if first, _, _ := bytes.Cut(bytes.TrimSpace(line), []byte(" ")); bytes.HasPrefix(first, []byte("password")) {
+			line = append(bytes.Clone(first), '\n')
+		}
+		line = diskNames().ReplaceAllFunc(line, blanked)
+		line = assignments().ReplaceAllFunc(line, func(a []byte) []byte {
+			key, value, _ := bytes.Cut(a, []byte("="))
+			if !blanks(string(a)) {
+				return a
+			}
+			return append(append(bytes.Clone(key), '='), blanked(value)...)
+		})
+		out = append(out, line...)
 	}
-	return []byte(out.String())
+	return out
 }
+
+// blanked returns x for every byte.
+func blanked(b []byte) []byte { return bytes.Repeat([]byte("x"), len(b)) }
+
+// diskNames matches UUIDs, the shorter ones of FAT, and long hexadecimal names.
+func diskNames() *regexp.Regexp {
+	return regexp.MustCompile(`[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|\b[0-9A-F]{4}-[0-9A-F]{4}\b|\b[0-9A-Fa-f]{16,}\b`)
+}
+
+// assignments matches KEY=VALUE within a line.
+func assignments() *regexp.Regexp { return regexp.MustCompile(`[\w.\-]+=[^\s"'={}]+`) }
 
 // redactCommandLine blanks what identifies a machine in a recorded command
 // line of Xen's.

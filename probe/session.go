@@ -105,6 +105,7 @@ type session struct {
 	console       *xldmesg.Log // also of the running Xen
 	consoleSource string
 	replays       bool // the root is an archive
+	paper         bool // and one that was made of no machine
 
 	// What the running Xen says of the host; see askXen.
 	version    versionReading
@@ -127,7 +128,7 @@ func (s *session) close() {
 // single files or values.
 func (s *session) isPaper() bool {
 	k := s.host.Origin.Kind
-	return k == facts.Files || k == facts.Paper
+	return k == facts.Files || k == facts.Paper || s.paper
 }
 
 // file reads a file once; later calls get the same bytes.

@@ -3,7 +3,7 @@ package probe
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -110,16 +110,20 @@ func (s *session) readXenstored(u *facts.Userspace) {
 	}
 	u.LiveUpdate = facts.Not[bool](&facts.Problem{Cause: facts.Incomplete, Source: processInterface, Detail: "no xenstored was seen that could tell"})
 	domains, l := asked[[]xencall.Domain](s, callDomains)
-	nodes, store := s.askStore()
-	for _, d := range domains {
-		if l.known() && (d.Xenstore || store.known() && nodes.Daemon != nil && *nodes.Daemon != 0 && *nodes.Daemon == int(d.ID)) {
-			kind := "stubdom-pv"
-			if d.HVM {
-				kind = "stubdom-pvh"
-			}
-			u.Xenstored = facts.Is(kind, l.source)
-			return
+	at := slices.IndexFunc(domains, func(d xencall.Domain) bool { return d.Xenstore })
+	if at < 0 && len(domains) > 1 {
+		// Xen before 4.8 had no such flag, and a domain may lack it.
+		if nodes, store := s.askStore(); store.known() && nodes.Daemon != nil && *nodes.Daemon != 0 {
+			at = slices.IndexFunc(domains, func(d xencall.Domain) bool { return int(d.ID) == *nodes.Daemon })
 		}
+	}
+	if at >= 0 {
+		kind := "stubdom-pv"
+		if domains[at].HVM {
+			kind = "stubdom-pvh"
+		}
+		u.Xenstored = facts.Is(kind, l.source)
+		return
 	}
 	switch {
 	case (known || u.Processes.IsAbsent()) && l.known():
@@ -135,6 +139,12 @@ func (s *session) readXenstored(u *facts.Userspace) {
 func (s *session) askStore() (xenstoreReading, look) {
 	if !s.isDom0() || s.isPaper() {
 		return xenstoreReading{}, look{source: xenstoreInterface, state: facts.Absent, partial: true}
+	}
+	if u := s.host.Userspace; u != nil && u.Xenstored.IsAbsent() {
+		// The kernel takes requests all the same, and nobody answers.
+		return xenstoreReading{}, look{source: xenstoreInterface, state: facts.Unknown, problem: &facts.Problem{
+			Cause: facts.NotExposed, Source: xenstoreInterface, Detail: "no xenstored runs", Remedy: "start xenstored",
+		}}
 	}
 	return ask[xenstoreReading](s, xenstoreInterface)
 }
@@ -294,8 +304,7 @@ func (s *session) readPciback() facts.Observed[int] {
 	return facts.Is(n, l.source)
 }
 
-// readXLConf reads the defaults of xl (xl.conf(5)), which have the grammar of
-// a domain's configuration.
+// readXLConf reads the defaults of xl (xl.conf(5)).
 func (s *session) readXLConf() facts.Observed[map[string]string] {
 	l := s.file(xlConf, smallFile)
 	switch {
@@ -304,25 +313,60 @@ func (s *session) readXLConf() facts.Observed[map[string]string] {
 	case !l.known():
 		return facts.Not[map[string]string](l.why())
 	}
-	f := xlcfg.Parse(l.data)
-	conf := map[string]string{}
-	for _, set := range f.Settings() {
-		if !set.Value.List && set.Bad == "" {
-			conf[procfs.Value([]byte(set.Name))] = discreet.Text(set.Value.Text)
-		}
-	}
+	conf, err := parseXLConf(l.data)
 	o := facts.Is(conf, l.source)
-	if len(f.Problems) > 0 {
-		s.damaged(l, errors.New("partly: "+f.Problems[0].Error()))
+	if err != nil {
+		s.damaged(l, fmt.Errorf("partly: %w", err))
 		o.Note = "only the part that could be read"
 	}
 	return o
+}
+
+// maxSettings bounds what is kept of xl.conf, which knows some twenty keys.
+const maxSettings = 256
+
+// parseXLConf reads KEY=VALUE lines. The values have the grammar of xl.cfg(5);
+// the keys may have dots, vif.default.script, which keys there have not. The
+// error is of the first line that could not be read.
+func parseXLConf(b []byte) (map[string]string, error) {
+	conf := map[string]string{}
+	var first error
+	n := 0
+	for line := range bytes.Lines(b) {
+		n++
+		text := strings.TrimSpace(string(line))
+		if text == "" || text[0] == '#' {
+			continue
+		}
+		key, value, ok := strings.Cut(text, "=")
+		key = strings.TrimSpace(key)
+		f := xlcfg.Parse([]byte("value = " + strings.TrimSpace(value) + "\n"))
+		set := f.Settings()
+		if !ok || !xlConfKey(key) || len(f.Problems) > 0 || len(set) != 1 || set[0].Bad != "" || set[0].Value.List {
+			if first == nil {
+				first = fmt.Errorf("line %d is no setting", n)
+			}
+			continue
+		}
+		if len(conf) < maxSettings {
+			conf[key] = discreet.Text(set[0].Value.Text)
+		}
+	}
+	return conf, first
+}
+
+// xlConfKey reports whether a word can be a key of xl.conf.
+func xlConfKey(s string) bool {
+	return s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789_.") == ""
 }
 
 // readRestrictBy finds the users that libxl runs restricted device models as
 // (docs/features/qemu-deprivilege).
 func (s *session) readRestrictBy() facts.Observed[string] {
 	l := s.file("/etc/passwd", textFile)
+	if l.absent() && !l.partial {
+		return facts.Missing[string](l.source)
+	}
 	if !l.known() {
 		return facts.Not[string](l.why())
 	}

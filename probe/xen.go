@@ -22,9 +22,7 @@ func (s *session) readXen() {
 	s.readLivePatches()
 	s.readFlask()
 	s.readHypfs()
-	if l := s.file(sysHypervisor+"/pmu/pmu_mode", smallFile); s.underXen && l.known() {
-		x.VPMUMode = facts.Is(l.text(), l.source)
-	}
+	x.VPMUMode = s.readVPMU()
 	x.Console = s.consoleHints()
 	if len(s.bootTree) > 0 {
 		x.BootTree = facts.Is(s.bootTree, s.boardSource)
@@ -33,6 +31,41 @@ func (s *session) readXen() {
 	}
 	x.CommandLine = s.readCommandLine()
 	x.BuildConfig = s.readBuildConfig()
+	s.concludeFromXen()
+}
+
+// readVPMU reads the mode of the virtual performance counters. Linux cannot
+// ask for it when they are off, and says so by an error.
+func (s *session) readVPMU() facts.Observed[string] {
+	if !s.underXen || !s.isX86() || s.isPaper() {
+		return facts.Observed[string]{}
+	}
+	l := s.fileQuietly(sysHypervisor+"/pmu/pmu_mode", smallFile)
+	domain, _ := s.host.Machine.DomainType.Get()
+	switch {
+	case l.known():
+		s.note(l)
+		return facts.Is(l.text(), l.source)
+	case l.problem != nil && strings.Contains(l.problem.Detail, "not supported") && domain == "pv":
+		return facts.Is("off", l.source).WithNote("Xen offers dom0 none")
+	}
+	return facts.Not[string](l.why())
+}
+
+// concludeFromXen draws what the running Xen tells of an Arm host besides: a
+// guest type that it runs, and a driver that would have shown its hardware.
+func (s *session) concludeFromXen() {
+	if !s.underXen || !s.isArm() {
+		return
+	}
+	x, h := s.host.Xen, s.host
+	if a := h.CPU.Arm; a != nil && !a.AArch32.IsKnown() && slices.ContainsFunc(x.Capabilities.Value, func(w string) bool { return strings.HasSuffix(w, "-armv7l") }) {
+		a.AArch32 = facts.Is(true, x.Capabilities.Source).WithNote("Xen runs 32-bit guests here")
+	}
+	config, ok := x.BuildConfig.Get()
+	if ok && config.Doubt == "" && config.Value("CONFIG_HAS_ITS") == "y" && s.board != nil && !s.board.Stub && h.Interrupts.ITS.State == facts.Unknown {
+		h.Interrupts.ITS = facts.Missing[int](s.boardSource + ", " + x.BuildConfig.Source).WithNote("Xen has the driver, and would show dom0 the units")
+	}
 }
 
 // runningXen reads /sys/hypervisor
@@ -40,7 +73,7 @@ func (s *session) readXen() {
 // version as well.
 func (s *session) runningXen(os procfs.OSRelease) facts.Observed[facts.XenVersion] {
 	kind := s.host.Machine.Kind
-	if o, ok := s.versionFromText(os); ok && (!s.underXen || s.isPaper()) {
+	if o, ok := s.versionFromText(os); ok && (!s.underXen || !s.whole) {
 		return o
 	}
 	if !s.underXen {

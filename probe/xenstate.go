@@ -23,7 +23,7 @@ func (s *session) unasked(l look) *facts.Problem {
 		return s.refused
 	case l.problem != nil:
 		return l.problem
-	case s.isPaper():
+	case !s.whole:
 		return &facts.Problem{Cause: facts.NotRecorded, Source: textInfo, Detail: "what was given does not tell", Remedy: "run xencheck on the host itself"}
 	}
 	return l.why()
@@ -126,7 +126,7 @@ func (s *session) readCapabilities() {
 // asked reads a hypercall's answer in a control domain that Xen answers; a
 // look that is not known, with the reason, anywhere else.
 func asked[T any](s *session, name string) (T, look) {
-	if !s.isDom0() || s.isPaper() || !s.xenLook.known() {
+	if !s.isDom0() || !s.whole || !s.xenLook.known() {
 		var none T
 		return none, look{source: name, state: facts.Unknown, problem: s.unasked(look{source: name, state: facts.Absent, partial: !s.whole})}
 	}

@@ -40,7 +40,7 @@ const (
 	maxStoreDomains = 1024
 	maxKinds        = 64
 	maxBackends     = 16 << 10
-	xenstoreTimeout = defaultTimeout - time.Second
+	xenstoreTimeout = 2 * time.Second
 )
 
 // store is the part of a connection to xenstored that is used.

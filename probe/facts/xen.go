@@ -29,6 +29,10 @@ type Xen struct {
 	// and the compatible strings in it that begin with xen, and llc-colors.
 	// Unread unless the tree is the one that Xen is, or would be, given.
 	BootTree Observed[[]string] `json:"boot_tree,omitzero"`
+	// BootConsole is the compatible strings of the device that stdout-path of
+	// such a tree names, which Xen takes as its console unless dtuart= names
+	// another; absent when it names none.
+	BootConsole Observed[[]string] `json:"boot_console,omitzero"`
 }
 
 // CommandLine is a command line of Xen's. What it means is the business of
