@@ -310,12 +310,16 @@ func (g *guest) paging() (hap Tri, u use) {
 
 // hostHAP tells whether Xen on this host uses nested paging.
 func (j *judging) hostHAP() use {
-	if r := option("hap", true)(j); r.use == No {
-		return of(r)
+	line := option("hap", true)(j)
+	if line.use == No {
+		return of(line)
 	}
 	if words, ok := j.h.Xen.Physical.Get(); ok && !j.before("4.13") {
 		has := slices.Contains(words, "hap")
 		return of(verdictOf(has, Seen{What: "capability hap of the running Xen", Value: yesno(has), Source: j.h.Xen.Physical.Source}))
+	}
+	if line.use == Maybe && j.hasLine() {
+		return of(line)
 	}
 	x := j.h.CPU.X86
 	if x == nil {
@@ -339,15 +343,25 @@ func (j *judging) hostHAP() use {
 	return use{in: Maybe, seen: []Seen{seen("EPT", x.EPT, yesno)}, do: remedy(x.EPT)}
 }
 
+// hasLine reports whether a Xen has a command line, so that one that could not be
+// read may hold anything; a host that nobody set up for Xen has the defaults.
+func (j *judging) hasLine() bool {
+	return j.underXen() || j.h.Xen.CommandLine.Problem != nil
+}
+
 // driven tells whether an IOMMU that Xen drives stands before the host's
 // devices: what a running Xen says itself outweighs what the firmware shows.
 func (g *guest) driven() use {
-	if r := optionOff("iommu", true)(g.j); r.use == Yes {
-		return of(verdictOf(false, r.seen))
+	off := optionOff("iommu", true)(g.j)
+	if off.use == Yes {
+		return of(verdictOf(false, off.seen))
 	}
 	if words, ok := g.j.h.Xen.Physical.Get(); ok {
 		has := slices.ContainsFunc(words, func(w string) bool { return w == "directio" || w == "hvm_directio" })
 		return of(verdictOf(has, Seen{What: "IOMMU in use by the running Xen", Value: yesno(has), Source: g.j.h.Xen.Physical.Source}))
+	}
+	if off.use == Maybe && g.j.hasLine() {
+		return of(off)
 	}
 	var f Finding
 	in, why, do := drivenIOMMU(g.j, &f)

@@ -158,7 +158,9 @@ func softReset(g *guest, _ support.Row) use {
 	return hiddenIn("a look into the guest", "Whether the guest ever resets itself is its own decision.")
 }
 
-// needsVirt leaves out guests on a host whose CPU surely cannot run them.
+// needsVirt leaves out guests on a host whose CPU surely cannot run them. Where
+// that is not known nothing is held against the guest: one that cannot be built
+// harms nobody.
 func (g *guest) needsVirt(u use) use {
 	if u.in != Yes || g.run != nil {
 		return u

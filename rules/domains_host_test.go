@@ -262,6 +262,37 @@ func TestLessOfADomainNeverHelps(t *testing.T) {
 	}
 }
 
+// What is not known of the host never makes a domain better either, but for
+// the two facts that only tell whether, or by whom, it could be run at all.
+func TestLessOfAHostNeverHelpsADomain(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 5))
+	s := statement(t, "4.22")
+	for range 60 {
+		arch := []facts.Arch{"", facts.Arm64}[rng.IntN(2)]
+		edits := randomEdits(rng, arch)
+		if arch == "" && rng.IntN(2) == 0 {
+			edits = append(edits, onHost(xenLine([]string{"hap=0 altp2m=1", "iommu=off", "pv=no-32"}[rng.IntN(3)])))
+		}
+		fresh := func() (facts.Domain, *facts.Host) { return domainOn(arch, edits...) }
+		d, h := fresh()
+		before := EvaluateDomains(s, h, []facts.Domain{d}, Options{At: now})[0]
+		for i := range observed(reflect.ValueOf(h).Elem(), nil) {
+			d, h := fresh()
+			fact := observed(reflect.ValueOf(h).Elem(), nil)[i]
+			if fact.Addr().Interface() == any(&h.Userspace.System) || h.CPU.X86 != nil && fact.Addr().Interface() == any(&h.CPU.X86.VMX) {
+				continue
+			}
+			if !fact.Addr().Interface().(interface{ IsUnknown() bool }).IsUnknown() {
+				forget(fact)
+			}
+			after := EvaluateDomains(s, h, []facts.Domain{d}, Options{At: now})[0]
+			if badness(after.Grade) < badness(before.Grade) && after.Complete {
+				t.Errorf("without fact %d, a %s, a domain went from %s to %s", i, fact.Type(), before.Grade, after.Grade)
+			}
+		}
+	}
+}
+
 func randomEdits(rng *rand.Rand, arch facts.Arch) []edit {
 	edits := []edit{kind([]facts.DomainType{facts.PV, facts.HVM, facts.PVH}[rng.IntN(3)])}
 	for range 1 + rng.IntN(4) {
