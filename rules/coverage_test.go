@@ -110,16 +110,45 @@ func TestBootTree(t *testing.T) {
 			t.Errorf("%s without a boot tree: %s", row, f.Outcome)
 		}
 	}
-	for row, symbol := range map[string]string{
-		"host-serial-console--cadence-uart-arm": "CONFIG_HAS_CADENCE_UART", "host-serial-console--pl011-uart-arm": "CONFIG_HAS_PL011",
-		"host-serial-console--exynos-4210-uart-arm": "CONFIG_HAS_EXYNOS4210", "host-serial-console--omap-uart-arm": "CONFIG_HAS_OMAP",
-		"host-serial-console--scif-uart": "CONFIG_HAS_SCIF",
-	} {
-		for value, want := range map[string]Outcome{"y": NotVisible, "n": NotApplicable} {
-			if f := finding(t, Evaluate(s, dom0Of(arm64(), 22, config(symbol, value)), Options{At: now}), row); f.Outcome != want {
-				t.Errorf("%s with %s=%s: %s", row, symbol, value, f.Outcome)
-			}
+}
+
+// consoleFixtures names the device that makes a row Xen's console, and the
+// driver without which it is none.
+var consoleFixtures = []struct{ row, compatible, symbol string }{
+	{"host-serial-console--cadence-uart-arm", "cdns,uart-r1p12", "CONFIG_HAS_CADENCE_UART"},
+	{"host-serial-console--pl011-uart-arm", "arm,pl011", "CONFIG_HAS_PL011"},
+	{"host-serial-console--exynos-4210-uart-arm", "samsung,exynos4210-uart", "CONFIG_HAS_EXYNOS4210"},
+	{"host-serial-console--omap-uart-arm", "ti,omap4-uart", "CONFIG_HAS_OMAP"},
+	{"host-serial-console--scif-uart", "renesas,scif", "CONFIG_HAS_SCIF"},
+}
+
+func TestBootConsole(t *testing.T) {
+	s := statement(t, "4.22")
+	for _, c := range consoleFixtures {
+		on := func(words ...string) func(*facts.Host) {
+			return func(h *facts.Host) { h.Xen.BootConsole = facts.Is(words, "board.dtb") }
 		}
+		judge := func(changes ...func(*facts.Host)) Finding {
+			return finding(t, Evaluate(s, arm64(changes...), Options{At: now}), c.row)
+		}
+		if f := judge(on(c.compatible, "arm,primecell")); f.Outcome != Judged || f.InUse != Yes {
+			t.Errorf("%s with it: %s, in use %s", c.row, f.Outcome, f.InUse)
+		}
+		if f := judge(on("fsl,imx-uart")); f.Outcome != Judged || f.InUse != No {
+			t.Errorf("%s with another: %s, in use %s", c.row, f.Outcome, f.InUse)
+		}
+		if f := judge(on(c.compatible), xenLine("dtuart=/soc/serial@1")); f.Outcome != NotVisible {
+			t.Errorf("%s with dtuart=: %s", c.row, f.Outcome)
+		}
+		unbuilt := func(h *facts.Host) {
+			h.Xen.BuildConfig = facts.Is(facts.BuildConfig{Symbols: map[string]string{c.symbol: "n"}}, "xen.config")
+		}
+		if f := judge(on(c.compatible), unbuilt); f.Outcome != NotApplicable {
+			t.Errorf("%s without its driver: %s", c.row, f.Outcome)
+		}
+	}
+	if f := finding(t, Evaluate(statement(t, "4.17"), arm64(func(h *facts.Host) { h.Xen.BootConsole = facts.Is([]string{"arm,sbsa-uart"}, "board.dtb") }), Options{At: now}), "host-serial-console--pl011-uart-arm"); f.InUse != No {
+		t.Errorf("an SBSA UART before 4.18: in use %s", f.InUse)
 	}
 }
 

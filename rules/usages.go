@@ -71,15 +71,20 @@ var usages = []usage{
 	{rows: []string{"host-serial-console--ehci"}, whole: true,
 		off: []sign{unbuilt("CONFIG_HAS_EHCI", "")}, on: []sign{debugPort("ehci")},
 		do: "Take dbgp=ehci off Xen's command line."},
-	{rows: []string{"host-serial-console--cadence-uart-arm"}, off: []sign{unbuilt("CONFIG_HAS_CADENCE_UART", "")},
+	{rows: []string{"host-serial-console--cadence-uart-arm"}, whole: true, tree: true,
+		off: []sign{unbuilt("CONFIG_HAS_CADENCE_UART", "")}, on: []sign{treeConsole("cdns,uart-r1p8", "cdns,uart-r1p12")},
 		do: "dtuart= on Xen's command line, or stdout-path of the device tree, chooses the console."},
-	{rows: []string{"host-serial-console--pl011-uart-arm"}, off: []sign{unbuilt("CONFIG_HAS_PL011", "")},
+	{rows: []string{"host-serial-console--pl011-uart-arm"}, whole: true, tree: true,
+		off: []sign{unbuilt("CONFIG_HAS_PL011", "")}, on: []sign{treeConsole("arm,pl011", "arm,sbsa-uart")},
 		do: "dtuart= on Xen's command line, or stdout-path of the device tree, chooses the console."},
-	{rows: []string{"host-serial-console--exynos-4210-uart-arm"}, off: []sign{unbuilt("CONFIG_HAS_EXYNOS4210", "")},
+	{rows: []string{"host-serial-console--exynos-4210-uart-arm"}, whole: true, tree: true,
+		off: []sign{unbuilt("CONFIG_HAS_EXYNOS4210", "")}, on: []sign{treeConsole("samsung,exynos4210-uart")},
 		do: "dtuart= on Xen's command line, or stdout-path of the device tree, chooses the console."},
-	{rows: []string{"host-serial-console--omap-uart-arm"}, off: []sign{unbuilt("CONFIG_HAS_OMAP", "")},
+	{rows: []string{"host-serial-console--omap-uart-arm"}, whole: true, tree: true,
+		off: []sign{unbuilt("CONFIG_HAS_OMAP", "")}, on: []sign{treeConsole("ti,omap4-uart", "ti,am654-uart")},
 		do: "dtuart= on Xen's command line, or stdout-path of the device tree, chooses the console."},
-	{rows: []string{"host-serial-console--scif-uart"}, off: []sign{unbuilt("CONFIG_HAS_SCIF", "")},
+	{rows: []string{"host-serial-console--scif-uart"}, whole: true, tree: true,
+		off: []sign{unbuilt("CONFIG_HAS_SCIF", "")}, on: []sign{treeConsole("renesas,scif", "renesas,scifa", "renesas,hscif")},
 		do: "dtuart= on Xen's command line, or stdout-path of the device tree, chooses the console."},
 	{rows: []string{"hypervisor-synchronous-console-output-sync_console"}, whole: true, on: []sign{option("sync_console", false)},
 		do: "Take sync_console off Xen's command line."},
@@ -415,6 +420,23 @@ func xsmIs(name string, want bool) sign {
 			}
 		}
 		return verdictOf((def == name) == want, Seen{What: what + " (the build's default)", Value: def, Source: j.h.Xen.BuildConfig.Source})
+	}
+}
+
+// treeConsole is a serial device that the boot device tree names as console and
+// that one of Xen's drivers knows by its compatible strings.
+func treeConsole(compatible ...string) sign {
+	since := map[string]string{"arm,sbsa-uart": "4.18", "ti,am654-uart": "4.20", "renesas,scifa": "4.13", "renesas,hscif": "4.17"}
+	return func(j *judging) reading {
+		if l, o := j.line(); o.IsKnown() {
+			if v, given := l.String("dtuart"); given || l.Cut {
+				return reading{use: Maybe, seen: Seen{What: "dtuart= on Xen's command line", Value: ifGiven(v, given), Source: o.Source, Cause: "which device it names is not known"}}
+			}
+		}
+		return fact("console of the boot device tree", func(j *judging) facts.Observed[[]string] { return j.h.Xen.BootConsole },
+			func(j *judging, words []string) bool {
+				return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(compatible, w) && !j.before(since[w]) })
+			}, list)(j)
 	}
 }
 
