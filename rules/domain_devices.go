@@ -33,16 +33,31 @@ var frontendRows = []guestRow{
 
 // has tells whether a list of devices holds any.
 func has[T any](g *guest, key string, s facts.Setting[[]T]) use {
-	t := setting(g, key, s, nil)
-	t.seen.Value = itoa(len(t.is)) + " devices"
-	if !t.known {
-		t.seen.Value = "unknown"
-	}
+	t := devicesOf(g, key, s)
 	u := when(t, func(l []T) bool { return len(l) > 0 })
-	if u.in == No {
+	switch u.in {
+	case Yes:
+		u.why = "The domain is given " + devicesText(len(t.is)) + " by " + key + "=."
+	case No:
 		u.why = "The domain has no such device."
 	}
 	return u
+}
+
+// devicesOf is the setting of a list of devices, which evidence counts.
+func devicesOf[T any](g *guest, key string, s facts.Setting[[]T]) told[[]T] {
+	t := setting(g, key, s, nil)
+	if t.known {
+		t.seen.Value = devicesText(len(t.is))
+	}
+	return t
+}
+
+func devicesText(n int) string {
+	if n == 1 {
+		return "1 device"
+	}
+	return itoa(n) + " devices"
 }
 
 // frontend judges drivers inside of a guest that has, or has not, their device.
@@ -64,8 +79,7 @@ func display(g *guest, row support.Row) use {
 	if t, ok := row.Applies.Term(support.TermMode); ok {
 		mode = t.Value
 	}
-	t := setting(g, "vdispl", g.d.Devices.VDispls, nil)
-	t.seen.Value = itoa(len(t.is)) + " devices"
+	t := devicesOf(g, "vdispl", g.d.Devices.VDispls)
 	u := when(t, func(l []facts.DomainVDispl) bool {
 		return slices.ContainsFunc(l, func(v facts.DomainVDispl) bool {
 			return mode == "" || v.BackendAlloc != strings.Contains(mode, "outside")
@@ -90,8 +104,7 @@ func framebuffer(g *guest) use {
 // keyboard tells whether a guest has a paravirtual keyboard that QEMU serves:
 // every HVM guest unless vkb_device=0 (4.13 on), others by vkb= or vfb=.
 func keyboard(g *guest) use {
-	t := setting(g, "vkb", g.d.Devices.VKBs, nil)
-	t.seen.Value = itoa(len(t.is)) + " devices"
+	t := devicesOf(g, "vkb", g.d.Devices.VKBs)
 	own := when(t, func(l []facts.DomainVKB) bool {
 		return slices.ContainsFunc(l, func(v facts.DomainVKB) bool { return v.BackendType != "linux" })
 	})
@@ -190,8 +203,7 @@ var deviceExtras = []guestExtra{
 
 // disk tells whether some disk is of a kind.
 func (g *guest) disk(of func(facts.DomainDisk) bool) use {
-	t := setting(g, "disk", g.d.Devices.Disks, nil)
-	t.seen.Value = itoa(len(t.is)) + " disks"
+	t := devicesOf(g, "disk", g.d.Devices.Disks)
 	// What was not understood of a disk might be any of it.
 	match := func(d facts.DomainDisk) bool { return d.Bad == "" && of(d) }
 	u := when(t, func(l []facts.DomainDisk) bool { return slices.ContainsFunc(l, match) })

@@ -287,14 +287,13 @@ func (g *guest) hostUSB() use {
 	usb := when(setting(g, "usbdevice", g.d.Model.USBDevices, nil), func(l []string) bool {
 		return slices.ContainsFunc(l, func(d string) bool { return strings.HasPrefix(d, "host:") })
 	})
-	devs := setting(g, "usbdev", g.d.Devices.USBDevs, nil)
+	devs := devicesOf(g, "usbdev", g.d.Devices.USBDevs)
 	dev := when(devs, func(l []facts.DomainUSBDev) bool {
 		return slices.ContainsFunc(l, func(d facts.DomainUSBDev) bool { return g.usbKind(d.Controller) == "devicemodel" })
 	})
 	if len(devs.is) > 0 {
 		dev.line = devs.is[0].Line
 	}
-	dev.seen = []Seen{{What: "usbdev", Value: itoa(len(devs.is)) + " devices", Source: g.d.Source, Cause: devs.seen.Cause}}
 	return both(g.kind(facts.HVM), either(usb, dev))
 }
 

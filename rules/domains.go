@@ -23,8 +23,10 @@ type DomainVerdict struct {
 	// Complete is false when something that could make Grade worse is not
 	// known.
 	Complete bool `json:"complete"`
-	// Because holds indices into Findings: those that make the grade, then
-	// those that are unknown and could make it worse.
+	// Because holds indices into Findings: those that are worse than supported,
+	// worst first, then those that are unknown and could make Grade worse. The
+	// finding of a release whose support has ended comes before them and stands
+	// for all the rows that are bad for no other reason.
 	Because []int `json:"because"`
 	// Findings holds one finding for each row that domains decide and that is
 	// about this architecture, used or not, and before them what the domain
@@ -149,25 +151,38 @@ func (j *judging) sum(fs []Finding) (grade Grade, level support.Level, complete 
 		case f.Outcome == Outside:
 			level = support.NothingSaid
 		}
-		switch {
-		case badness(g) > badness(grade):
-			grade, because = g, []int{i}
-		case g == grade && g != GradeSupported:
+		if badness(g) > badness(grade) {
+			grade = g
+		}
+		if f.Rule == releaseRule.ID || badness(f.stated()) > badness(GradeSecurityOnly) {
 			because = append(because, i)
 		}
 	}
+	slices.SortStableFunc(because, func(a, b int) int {
+		if release := fs[a].Rule == releaseRule.ID; release != (fs[b].Rule == releaseRule.ID) {
+			return map[bool]int{true: -1, false: 1}[release]
+		}
+		return badness(fs[b].stated()) - badness(fs[a].stated())
+	})
 	return grade, level, complete, append(because, unknown...)
 }
 
-// couldBe returns the grade a finding would have if its row were in use; ok is
-// false when that is open as well.
+// stated returns the grade of a finding by its row alone, before the release
+// gate: where support has ended, every row is as bad.
+func (f Finding) stated() Grade {
+	f.Level = f.Stated
+	g, _ := f.Grade()
+	return g
+}
+
+// couldBe returns the grade that a finding's row would have if it were in use;
+// ok is false when that is open as well.
 func (f Finding) couldBe() (g Grade, ok bool) {
 	if f.Outcome != Unknown || f.Level == (support.Level{}) {
 		return "", false
 	}
 	f.Outcome = Judged
-	g, ok = f.Grade()
-	return g, ok
+	return f.stated(), true
 }
 
 // guestRow tells from the configuration of a domain whether it uses what a row
