@@ -1,9 +1,9 @@
 package probe
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -21,23 +21,31 @@ const (
 // readProcessors reads /proc/cpuinfo, and settles which family of processors
 // the other probes deal with.
 func (s *session) readProcessors() {
-	s.cpuinfoLook = s.file("/proc/cpuinfo", cpuinfoFile)
-	if l := s.cpuinfoLook; l.known() {
-		info, err := cpuinfo.Parse(bytes.NewReader(l.data))
-		if info != nil && len(info.Problems) > 0 {
-			p := info.Problems[0]
-			s.damaged(l, fmt.Errorf("partly: line %d: %s", p.Line, p.Text))
-		}
-		if err != nil {
-			s.cpuinfoLook.state, s.cpuinfoLook.problem = facts.Unknown, s.damaged(l, err)
-		}
-		if info != nil && info.Arch != "" {
-			s.cpuinfo = info
-		}
-		// Ten MiB on a large machine, and nobody needs the text again.
-		s.cpuinfoLook.data = nil
-		s.seen["/proc/cpuinfo"] = s.cpuinfoLook
+	const name = "/proc/cpuinfo"
+	type parsed struct {
+		info *cpuinfo.Info
+		err  error
 	}
+	l := look{source: s.display(name)}
+	p, err := stream(s.root, name, cpuinfoFile, func(r io.Reader) parsed {
+		info, err := cpuinfo.Parse(r)
+		return parsed{info, err}
+	})
+	s.classify(&l, err)
+	s.note(l)
+	if l.known() {
+		if len(p.info.Problems) > 0 {
+			first := p.info.Problems[0]
+			s.damaged(l, fmt.Errorf("partly: line %d: %s", first.Line, first.Text))
+		}
+		if p.err != nil {
+			l.state, l.problem = facts.Unknown, s.damaged(l, p.err)
+		}
+		if p.info.Arch != "" {
+			s.cpuinfo = p.info
+		}
+	}
+	s.cpuinfoLook = l
 	s.family = s.guessFamily()
 }
 

@@ -18,22 +18,44 @@ func (liveRoot) ReadFile(name string, limit int64) ([]byte, error) {
 	if isInterface(name) {
 		return askSystem(name)
 	}
-	fd, err := openRetry(name, syscall.O_NONBLOCK)
+	fd, size, err := openRegular(name)
 	if err != nil {
 		return nil, err
 	}
-	defer syscall.Close(fd)
+	defer fd.Close()
+	if size > pageSize {
+		return readBounded(fd, size, limit)
+	}
+	return readSmall(fd, limit)
+}
+
+func (liveRoot) Stream(name string, limit int64) (io.ReadCloser, error) {
+	fd, size, err := openRegular(name)
+	if err != nil {
+		return nil, err
+	}
+	if size > limit {
+		fd.Close()
+		return nil, ErrTooLarge
+	}
+	return fd, nil
+}
+
+// openRegular opens a regular file and returns the size that it claims.
+func openRegular(name string) (fdReader, int64, error) {
+	fd, err := openRetry(name, syscall.O_NONBLOCK)
+	if err != nil {
+		return 0, 0, err
+	}
 	var st syscall.Stat_t
-	if err := syscall.Fstat(fd, &st); err != nil {
-		return nil, err
+	if err = syscall.Fstat(fd, &st); err == nil {
+		err = regular(modeOf(uint32(st.Mode)))
 	}
-	if err := regular(modeOf(uint32(st.Mode))); err != nil {
-		return nil, err
+	if err != nil {
+		syscall.Close(fd)
+		return 0, 0, err
 	}
-	if st.Size > pageSize {
-		return readBounded(fdReader(fd), st.Size, limit)
-	}
-	return readSmall(fdReader(fd), limit)
+	return fdReader(fd), st.Size, nil
 }
 
 // pageSize is what an attribute of sysfs holds at most, and claims to hold.
@@ -112,6 +134,8 @@ func modeOf(mode uint32) fs.FileMode {
 }
 
 type fdReader int
+
+func (fd fdReader) Close() error { return syscall.Close(int(fd)) }
 
 func (fd fdReader) Read(p []byte) (int, error) {
 	for {

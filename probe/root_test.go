@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -272,5 +273,49 @@ func TestNumbered(t *testing.T) {
 	}
 	if n := numbered([]string{"3", "x"}, ""); len(n) != 1 || strconv.Itoa(n[0]) != "3" {
 		t.Errorf("got %v", n)
+	}
+}
+
+// A file read piece by piece fails as one read at once does.
+func TestStream(t *testing.T) {
+	dir := t.TempDir()
+	plant(t, dir, map[string]string{"proc/cpuinfo": "0123456789"})
+	tree, err := openTree(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	given := newMemoryRoot()
+	given.files["/proc/cpuinfo"] = []byte("given")
+	for _, c := range []struct {
+		about string
+		root  Root
+		name  string
+		limit int64
+		want  string
+		err   error
+	}{
+		{"a tree", tree, "/proc/cpuinfo", 10, "0123456789", nil},
+		{"too large", tree, "/proc/cpuinfo", 9, "", ErrTooLarge},
+		{"a directory", tree, "/proc", 10, "", ErrNotFile},
+		{"absent", tree, "/proc/meminfo", 10, "", fs.ErrNotExist},
+		{"no stream", given, "/proc/cpuinfo", 10, "given", nil},
+		{"no stream, too large", given, "/proc/cpuinfo", 4, "", ErrTooLarge},
+		{"in front", &frontRoot{front: given, Root: tree}, "/proc/cpuinfo", 10, "given", nil},
+		{"behind", &frontRoot{front: newMemoryRoot(), Root: tree}, "/proc/cpuinfo", 10, "0123456789", nil},
+		{"guarded", &guardedRoot{Root: tree, ctx: t.Context(), timeout: time.Minute}, "/proc/cpuinfo", 10, "0123456789", nil},
+	} {
+		got, err := stream(c.root, c.name, c.limit, func(r io.Reader) string {
+			b, _ := io.ReadAll(r)
+			return string(b)
+		})
+		if got != c.want || !errors.Is(err, c.err) {
+			t.Errorf("%s: %q, %v, want %q, %v", c.about, got, err, c.want, c.err)
+		}
+	}
+	// procfs claims that its files are empty: only reading tells their size.
+	endless := &boundedReader{r: strings.NewReader("0123456789"), left: 4}
+	if b, err := io.ReadAll(endless); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("beyond the bound: %q, %v", b, err)
 	}
 }

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -30,19 +31,41 @@ func openTree(dir string) (*treeRoot, error) {
 func (t *treeRoot) Close() error { return t.root.Close() }
 
 func (t *treeRoot) ReadFile(name string, limit int64) ([]byte, error) {
-	f, err := t.open(name, 0)
+	f, size, err := t.openRegular(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	fi, err := f.Stat()
+	return readBounded(f, size, limit)
+}
+
+func (t *treeRoot) Stream(name string, limit int64) (io.ReadCloser, error) {
+	f, size, err := t.openRegular(name)
 	if err != nil {
 		return nil, err
 	}
-	if err := regular(fi.Mode()); err != nil {
-		return nil, err
+	if size > limit {
+		f.Close()
+		return nil, ErrTooLarge
 	}
-	return readBounded(f, fi.Size(), limit)
+	return f, nil
+}
+
+// openRegular opens a regular file and returns the size that it claims.
+func (t *treeRoot) openRegular(name string) (*os.File, int64, error) {
+	f, err := t.open(name, 0)
+	if err != nil {
+		return nil, 0, err
+	}
+	fi, err := f.Stat()
+	if err == nil {
+		err = regular(fi.Mode())
+	}
+	if err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	return f, fi.Size(), nil
 }
 
 func (t *treeRoot) ReadDir(name string, limit int) ([]string, error) {
