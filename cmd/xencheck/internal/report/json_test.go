@@ -251,6 +251,7 @@ func FuzzDecodeHost(f *testing.F) {
 	f.Add(compact(f, bigServer()))
 	f.Add(compact(f, board()))
 	f.Add(compact(f, comparison()))
+	f.Add(compact(f, domainsReport(guest("a"))))
 	f.Add([]byte(`{"schema":1,"machine":{"arch":{"state":"known","value":"arm64"}},"memory":{"physical":{"state":"known","value":{"min":1,"max":null}}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		h, err := DecodeHost(data)
