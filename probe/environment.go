@@ -111,7 +111,7 @@ func (s *session) readXenDomain() {
 	readable := features.known() && err == nil
 	switch {
 	case text != "":
-		m.Kind = facts.Is(facts.Dom0, text).WithNote("xl runs in dom0")
+		m.Kind = facts.Is(facts.Dom0, text).WithNote("what was given was taken from a running Xen")
 	case capabilities.known() && procfs.ControlDomain(capabilities.data):
 		m.Kind = facts.Is(facts.Dom0, capabilities.source)
 	case readable && bits&featureDom0 != 0:
@@ -370,6 +370,9 @@ func (s *session) inInitialNamespaces() bool {
 
 // hidden is the problem of a fact that Linux in a Xen domain is not shown.
 func (s *session) hidden(source, detail string) *facts.Problem {
+	if s.isPaper() && (s.info != nil || s.console != nil) {
+		return &facts.Problem{Cause: facts.NotRecorded, Source: source, Detail: "what was given of Xen does not tell", Remedy: "run xencheck on the host itself"}
+	}
 	p := &facts.Problem{Cause: facts.HiddenByXen, Source: source, Detail: detail, Remedy: bareRemedy}
 	if r := s.refused; r != nil && r.Remedy != "" && r.Cause != facts.NotExposed {
 		p.Detail += "; asking Xen: " + r.Detail

@@ -5,6 +5,7 @@ import (
 
 	"github.com/xencheck/xencheck/probe/facts"
 	"github.com/xencheck/xencheck/probe/internal/procfs"
+	"github.com/xencheck/xencheck/probe/internal/xldmesg"
 )
 
 const (
@@ -38,6 +39,9 @@ func (s *session) readFirmware() {
 
 func (s *session) readFirmwareKind() facts.Observed[string] {
 	l := s.dir(sysFirmware, maxEntries)
+	if _, efi := s.seenOnConsole(xldmesg.EFIMap); efi && s.isPaper() {
+		return facts.Is("efi", s.consoleSource)
+	}
 	switch {
 	case s.isPaper() && !l.known():
 		return facts.Not[string](&facts.Problem{Cause: facts.NotRecorded, Source: sysFirmware, Detail: "no running system was looked at"})

@@ -74,6 +74,9 @@ func (s *session) askXen() {
 	if s.phys == nil {
 		s.phys = s.physicalFromInfo()
 	}
+	if s.phys == nil {
+		s.phys = s.physicalFromConsole()
+	}
 }
 
 func (s *session) askPhysInfo() {
@@ -116,6 +119,33 @@ func (s *session) physicalFromInfo() *physical {
 		if f, _ := s.info.Field("virt_caps"); known && !f.Cut {
 			p.told = toldByInfo(v.Major, v.Minor)
 		}
+	}
+	return p
+}
+
+// physicalFromConsole takes what Xen's console still tells; nil when that is
+// nothing. A capability that no line shows is not told.
+func (s *session) physicalFromConsole() *physical {
+	p := &physical{source: s.consoleSource}
+	number := func(kind xldmesg.Kind, i int) int {
+		f, ok := s.seenOnConsole(kind)
+		if n, told := f.Number(i); ok && told && n < 1<<50 {
+			return int(n)
+		}
+		return 0
+	}
+	p.bytes = uint64(number(xldmesg.SystemRAM, 1)) << 10
+	p.cpus, p.ids = number(xldmesg.BroughtUp, 0), number(xldmesg.SMPAllowing, 0)
+	for _, w := range []struct {
+		kind        xldmesg.Kind
+		value, word string
+	}{{xldmesg.HVMVendor, "", "hvm"}, {xldmesg.HAP, "detected", "hap"}, {xldmesg.IOMMU, "enabled", "directio"}} {
+		if f, ok := s.seenOnConsole(w.kind); ok && (w.value == "" || f.Value(0) == w.value) {
+			p.words = append(p.words, w.word)
+		}
+	}
+	if p.bytes == 0 && p.cpus == 0 && len(p.words) == 0 {
+		return nil
 	}
 	return p
 }
@@ -259,13 +289,29 @@ func (s *session) modelsUnderXen() (facts.Observed[[]facts.X86Model], bool) {
 		models[at].CPUs++
 	}
 	if len(models) == 0 {
-		return facts.Observed[[]facts.X86Model]{}, false
+		return s.modelOnConsole()
 	}
 	o := facts.Is(models, s.cpusSource)
 	if offline > 0 {
 		o.Note = fmt.Sprintf("%d more CPUs are offline and tell nothing", offline)
 	}
 	return o, true
+}
+
+// modelOnConsole takes the signature of the CPU that Xen booted on, where
+// nothing else tells one.
+func (s *session) modelOnConsole() (facts.Observed[[]facts.X86Model], bool) {
+	var none facts.Observed[[]facts.X86Model]
+	f, ok := s.seenOnConsole(xldmesg.CPUVendor)
+	vendor := s.x86Vendor()
+	family, has := f.Number(1)
+	model, hasModel := f.Number(2)
+	stepping, hasStepping := f.Number(3)
+	if !ok || vendor == "" || !has || !hasModel || !hasStepping || s.cpuinfo != nil || family|model|stepping > 1<<16 {
+		return none, false
+	}
+	return facts.Is([]facts.X86Model{{Vendor: vendor, Family: int(family), Model: int(model), Stepping: int(stepping)}}, s.consoleSource).
+		WithNote("of the CPU that Xen booted on"), true
 }
 
 func sameSignature(a, b facts.X86Model) bool {
@@ -290,11 +336,6 @@ func (s *session) brandOf(m facts.X86Model) string {
 func (s *session) cpusUnderXen() {
 	c := &s.host.CPU
 	if s.phys == nil || s.phys.cpus == 0 {
-		if f, ok := s.seenOnConsole(xldmesg.BroughtUp); ok {
-			if n, ok := f.Number(0); ok && n > 0 {
-				c.Physical = facts.Is(facts.Range{Min: n}, s.consoleSource).WithNote("CPUs that Xen brought up")
-			}
-		}
 		return
 	}
 	p := s.phys

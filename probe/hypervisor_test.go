@@ -375,6 +375,21 @@ func TestFromText(t *testing.T) {
 		t.Errorf("boot CPU: %+v", h.CPU.Arm.Boot)
 	}
 
+	h, err = Collect(context.Background(), Options{XLDmesg: "-", Now: noon, Stdin: strings.NewReader(strings.Join([]string{
+		"(XEN) Xen version 4.17.5 (Debian) (gcc 12) debug=n Mon Jan  1 00:00:00 UTC 2024", "(XEN) CPU Vendor: AMD, Family 23 (0x17), Model 1 (0x1), Stepping 2 (raw 00800f12)",
+		"(XEN) System RAM: 3071MB (3145212kB)", "(XEN) SMP: Allowing 4 CPUs (2 hotplug CPUs)", "(XEN) AMD-Vi: IOMMU 0 Enabled.", "(XEN) I/O virtualisation enabled",
+		"(XEN) HVM: SVM enabled", "(XEN) HVM: Hardware Assisted Paging (HAP) detected", "(XEN) Brought up 2 CPUs", "",
+	}, "\n"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	is(t, "arch", h.Machine.Arch, facts.X86_64)
+	is(t, "models", h.CPU.X86.Models, []facts.X86Model{{Vendor: "AuthenticAMD", Family: 23, Model: 1, Stepping: 2}})
+	is(t, "CPUs", h.CPU.Physical, between(2, 4))
+	is(t, "memory", h.Memory.Physical, between(3145212<<10, 3145212<<10))
+	is(t, "IOMMU", h.IOMMU.Units, []facts.IOMMUUnit{{Kind: facts.AMDVi, Count: 1, Source: "standard input"}})
+	isUnknown(t, "firmware", h.Machine.Firmware, facts.NotRecorded)
+
 	for _, o := range []Options{{XLInfo: name, XLDmesg: name}, {XLInfo: filepath.Join(t.TempDir(), "none")}, {XenConfig: name}} {
 		if _, err := Collect(context.Background(), o); err == nil {
 			t.Errorf("%+v is taken", o)

@@ -87,6 +87,8 @@ func (s *session) readIOMMUx86() {
 	switch {
 	case len(units) > 0:
 		h.Units = facts.Is(units, units[0].Source)
+	case s.underXen && missing < 2 && len(s.unitsOnConsole()) > 0:
+		h.Units = facts.Is(s.unitsOnConsole(), s.consoleSource).WithNote("those that Xen drives")
 	case missing == 2 && s.underXen:
 		h.Units = s.unitsWithoutTables()
 	case missing == 2 && len(seen.units) > 0:
@@ -280,6 +282,28 @@ func (s *session) unitsWithoutTables() facts.Observed[[]facts.IOMMUUnit] {
 		return facts.Not[[]facts.IOMMUUnit](s.hidden(s.phys.source, "Xen reports no directio: it uses no IOMMU, and whether there is one is not shown"))
 	}
 	return facts.Not[[]facts.IOMMUUnit](s.hidden(acpiTables, "Xen keeps IOMMU tables from its domains"))
+}
+
+// unitsOnConsole counts the units that Xen's console tells of, each of which
+// has a number.
+func (s *session) unitsOnConsole() []facts.IOMMUUnit {
+	if s.console == nil {
+		return nil
+	}
+	var units []facts.IOMMUUnit
+	for _, k := range []struct {
+		line xldmesg.Kind
+		kind facts.IOMMUKind
+	}{{xldmesg.VTdUnit, facts.VTd}, {xldmesg.AMDViUnit, facts.AMDVi}} {
+		seen := map[string]bool{}
+		for _, f := range s.console.Find(k.line) {
+			seen[f.Value(0)] = true
+		}
+		if len(seen) > 0 {
+			units = append(units, facts.IOMMUUnit{Kind: k.kind, Count: len(seen), Source: s.consoleSource})
+		}
+	}
+	return units
 }
 
 // unitsOfArmDom0 says what is known of an Arm host's units from inside dom0.

@@ -50,9 +50,9 @@ func (s *session) giveTexts(front *memoryRoot) error {
 			return err
 		}
 		if err := f.check(b); err != nil {
-			return fmt.Errorf("%s: %w", f.name, err)
+			return fmt.Errorf("%s: %w", s.called(f.name), err)
 		}
-		s.give(front, f.at, f.name, b)
+		s.give(front, f.at, s.called(f.name), b)
 	}
 	if o.XenCmdline != "" {
 		if len(o.XenCmdline) > cmdlineText {
@@ -70,7 +70,7 @@ func (s *session) giveTexts(front *memoryRoot) error {
 		}
 		entry := fmt.Sprintf("%04d %s", i, strings.ReplaceAll(filepath.Base(name), "/", "_"))
 		front.dirs[textDomains] = append(front.dirs[textDomains], entry)
-		s.give(front, textDomains+"/"+entry, name, b)
+		s.give(front, textDomains+"/"+entry, s.called(name), b)
 	}
 	return nil
 }
@@ -85,6 +85,14 @@ func (s *session) readNamed(name string, limit int64) ([]byte, error) {
 		return b, nil
 	}
 	return readGiven(name, limit)
+}
+
+// called is what reports call a file that the user named.
+func (s *session) called(name string) string {
+	if name == "-" && s.opts.Stdin != nil {
+		return "standard input"
+	}
+	return name
 }
 
 // text returns a text that was given now, or when the archive was made.
@@ -156,7 +164,7 @@ func (s *session) textFamily() family {
 // Xen runs 64-bit guests.
 func (s *session) archOfText() facts.Observed[facts.Arch] {
 	if s.info == nil {
-		return facts.Observed[facts.Arch]{}
+		return s.archOnConsole()
 	}
 	words, ok := s.info.Words("xen_caps")
 	if !ok {
@@ -177,6 +185,23 @@ func (s *session) archOfText() facts.Observed[facts.Arch] {
 		return facts.Observed[facts.Arch]{}
 	}
 	return facts.Is(arch, s.infoSource).WithNote("by the guest types that Xen runs")
+}
+
+// archOnConsole is the architecture by the lines of Xen's console: on x86 Xen
+// has been 64-bit only since 4.3, and on Arm the width of a register shows.
+func (s *session) archOnConsole() facts.Observed[facts.Arch] {
+	var none facts.Observed[facts.Arch]
+	if s.textFamily() == familyX86 {
+		return facts.Is(facts.X86_64, s.consoleSource).WithNote("Xen runs on 64-bit x86 alone")
+	}
+	f, ok := s.seenOnConsole(xldmesg.ArmProcessor)
+	if !ok {
+		return none
+	}
+	if digits := strings.TrimPrefix(f.Value(0), "0x"); len(digits) == 16 {
+		return facts.Is(facts.Arm64, s.consoleSource)
+	}
+	return none
 }
 
 // seenOnConsole returns the last line of a kind that Xen's console still has.
