@@ -618,7 +618,7 @@ func states() []state {
 	return []state{
 		{"Not in a row of the statement", func(f rules.Finding) bool { return f.Row == nil || f.Row.Key == "" }},
 		{"Rows that are not about this host, or ruled out", func(f rules.Finding) bool {
-			return f.Outcome == rules.NotApplicable || f.Applies == rules.No
+			return f.Outcome == rules.NotApplicable || f.Applies == rules.No || f.InUse != rules.Yes && len(f.Lacks) > 0
 		}},
 		{"Rows that cannot be told", func(f rules.Finding) bool {
 			return f.Outcome == rules.Unknown || f.Outcome == rules.NotVisible || f.Outcome == rules.NotEvaluated
