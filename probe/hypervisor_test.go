@@ -371,6 +371,7 @@ func TestFromText(t *testing.T) {
 		t.Fatal(err)
 	}
 	is(t, "command line", h.Xen.CommandLine, facts.CommandLine{Text: "sched=null"})
+	is(t, "arch", h.Machine.Arch, facts.Arm64)
 	if c, ok := h.CPU.Arm.Boot.Get(); !ok || c.MIDR != "0x411fd070" {
 		t.Errorf("boot CPU: %+v", h.CPU.Arm.Boot)
 	}

@@ -67,11 +67,15 @@ func (s *session) readKernelArch() facts.Observed[string] {
 // machineArch decides the architecture of the hardware. The kernel's is only
 // a hint: an i686 kernel runs on 64-bit CPUs, and so does an armv7l one.
 func (s *session) machineArch() facts.Observed[facts.Arch] {
-	if a := s.archOfCPU(); a.State != facts.Unread {
-		return a
+	cpu := s.archOfCPU()
+	if cpu.IsKnown() {
+		return cpu
 	}
 	if a := s.archOfText(); a.IsKnown() {
 		return a
+	}
+	if cpu.State != facts.Unread {
+		return cpu
 	}
 	kernel := s.host.Machine.KernelArch
 	if name, ok := kernel.Get(); ok {

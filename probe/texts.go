@@ -198,8 +198,11 @@ func (s *session) archOnConsole() facts.Observed[facts.Arch] {
 	if !ok {
 		return none
 	}
-	if digits := strings.TrimPrefix(f.Value(0), "0x"); len(digits) == 16 {
+	switch len(strings.TrimPrefix(f.Value(0), "0x")) {
+	case 16:
 		return facts.Is(facts.Arm64, s.consoleSource)
+	case 8:
+		return facts.Is(facts.Arm32, s.consoleSource).WithNote("Xen is a 32-bit one")
 	}
 	return none
 }
