@@ -210,7 +210,10 @@ func (s *session) readFirmwareMap() uint64 {
 // (Documentation/admin-guide/mm/memory-hotplug.rst). Each is there in full or
 // in part, so their sum is never less than the RAM the kernel has.
 func (s *session) readBlocks() uint64 {
-	list := s.dir(memoryBlocks, maxNames)
+	list := look{source: s.display(memoryBlocks)}
+	count, err := countNames(s.root, memoryBlocks, maxNames, isMemoryBlock)
+	s.classify(&list, err)
+	s.note(list)
 	if !list.known() {
 		return 0
 	}
@@ -223,17 +226,17 @@ func (s *session) readBlocks() uint64 {
 		s.damaged(size, fmt.Errorf("block size %q makes no sense", size.text()))
 		return 0
 	}
-	var count uint64
-	for _, name := range list.names {
-		if digits, ok := strings.CutPrefix(name, "memory"); ok && digits != "" && strings.Trim(digits, "0123456789") == "" {
-			count++
-		}
-	}
 	if count == 0 {
 		return 0
 	}
-	s.reading(count*each, facts.Blocks, list.source)
-	return count * each
+	total := uint64(count) * each
+	s.reading(total, facts.Blocks, list.source)
+	return total
+}
+
+func isMemoryBlock(name string) bool {
+	digits, ok := strings.CutPrefix(name, "memory")
+	return ok && digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
 // memoryRestriction says why the kernel may manage less memory than there is;

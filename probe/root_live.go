@@ -82,15 +82,31 @@ func readSmall(fd fdReader, limit int64) ([]byte, error) {
 }
 
 func (liveRoot) ReadDir(name string, limit int) ([]string, error) {
-	// Nothing but a directory is opened, so nothing can block; and without
-	// O_NONBLOCK, os.NewFile does not start the poller.
+	f, err := openDir(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readNames(f, limit)
+}
+
+func (liveRoot) CountNames(name string, limit int, match func(string) bool) (int, error) {
+	f, err := openDir(name)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	return countIn(f, limit, match)
+}
+
+// openDir opens a directory. Nothing else is opened, so nothing can block; and
+// without O_NONBLOCK, os.NewFile does not start the poller.
+func openDir(name string) (*os.File, error) {
 	fd, err := openRetry(name, syscall.O_DIRECTORY)
 	if err != nil {
 		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), name)
-	defer f.Close()
-	return readNames(f, limit)
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 func (liveRoot) ReadLink(name string) (string, error) {

@@ -319,3 +319,42 @@ func TestStream(t *testing.T) {
 		t.Errorf("beyond the bound: %q, %v", b, err)
 	}
 }
+
+// Names that are only counted are those that are listed.
+func TestCountNames(t *testing.T) {
+	dir := t.TempDir()
+	files := map[string]string{}
+	for i := range 1500 { // more than are read at once
+		files["sys/memory"+strconv.Itoa(i)] = ""
+	}
+	files["sys/uevent"] = ""
+	plant(t, dir, files)
+	tree, err := openTree(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	given := newMemoryRoot()
+	given.dirs["/sys"] = []string{"memory0", "uevent"}
+	for _, c := range []struct {
+		about string
+		root  Root
+		name  string
+		limit int
+		want  int
+		err   error
+	}{
+		{"a tree", tree, "/sys", 1501, 1500, nil},
+		{"too many", tree, "/sys", 1500, 0, ErrTooLarge},
+		{"absent", tree, "/sys/memory", 1, 0, fs.ErrNotExist},
+		{"no tree", given, "/sys", 2, 1, nil},
+		{"no tree, too many", given, "/sys", 1, 0, ErrTooLarge},
+		{"in front", &frontRoot{front: given, Root: tree}, "/sys", 2, 1, nil},
+		{"behind", &frontRoot{front: newMemoryRoot(), Root: tree}, "/sys", 1501, 1500, nil},
+		{"guarded", &guardedRoot{Root: tree, ctx: t.Context(), timeout: time.Minute}, "/sys", 1501, 1500, nil},
+	} {
+		if got, err := countNames(c.root, c.name, c.limit, isMemoryBlock); got != c.want || !errors.Is(err, c.err) {
+			t.Errorf("%s: %d, %v, want %d, %v", c.about, got, err, c.want, c.err)
+		}
+	}
+}

@@ -77,6 +77,15 @@ func (t *treeRoot) ReadDir(name string, limit int) ([]string, error) {
 	return readNames(f, limit)
 }
 
+func (t *treeRoot) CountNames(name string, limit int, match func(string) bool) (int, error) {
+	f, err := t.open(name, syscall.O_DIRECTORY)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	return countIn(f, limit, match)
+}
+
 func (t *treeRoot) ReadLink(name string) (string, error) {
 	if isInterface(name) {
 		return "", ErrNotRecorded
