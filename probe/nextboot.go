@@ -343,6 +343,11 @@ func (s *session) buildConfig(l look, doubt string) facts.Observed[facts.BuildCo
 // maxTreeWords bounds what is listed of a boot tree.
 const maxTreeWords = 64
 
+// bootTreeWords are the words of a device tree that decide what Xen does,
+// besides those that begin with "xen,": cache colours of a domain, and the
+// firmware services that Xen mediates.
+var bootTreeWords = []string{"llc-colors", "linaro,optee-tz", "arm,scmi-smc"}
+
 // readBootTree lists what a device tree asks of Xen, unless it is the one that
 // Xen has made for its dom0 (docs/misc/arm/device-tree).
 func (s *session) readBootTree(t *fdt.Tree) {
@@ -351,7 +356,7 @@ func (s *session) readBootTree(t *fdt.Tree) {
 	}
 	add := func(word string) {
 		word = procfs.Value([]byte(word))
-		if (strings.HasPrefix(word, "xen,") || word == "llc-colors") && len(s.bootTree) < maxTreeWords && !slices.Contains(s.bootTree, word) {
+		if (strings.HasPrefix(word, "xen,") || slices.Contains(bootTreeWords, word)) && len(s.bootTree) < maxTreeWords && !slices.Contains(s.bootTree, word) {
 			s.bootTree = append(s.bootTree, word)
 		}
 	}

@@ -116,8 +116,8 @@ func (j *judging) used(row support.Row, u *usage) Finding {
 	case len(unknown) > 0 && u.whole:
 		f.Outcome, f.Needs = Unknown, ""
 		f.Why = "Whether it is in use is not known."
-		if j.underXen() {
-			f.For = []string{Base}
+		if j.underXen() && row.Meaning.Security != support.SecurityYes {
+			f.For = []string{Base} // in use, it would count
 		}
 		for _, r := range unknown {
 			f.Seen = append(f.Seen, r.seen)

@@ -24,13 +24,14 @@ func dom0Of(h *facts.Host, minor int, changes ...func(*facts.Host)) *facts.Host 
 			"CONFIG_HYPFS": "y", "CONFIG_HYPFS_CONFIG": "y", "CONFIG_LIVEPATCH": "y", "CONFIG_HAS_NS16550": "y", "CONFIG_HAS_EHCI": "y",
 			"CONFIG_GDBSX": "y", "CONFIG_TRACEBUFFER": "y", "CONFIG_XSM": "y", "CONFIG_XSM_FLASK": "y", "CONFIG_XSM_SILO": "y", "CONFIG_XSM_SILO_DEFAULT": "y",
 			"CONFIG_PARTIAL_EMULATION": "y", "CONFIG_LLC_COLORING": "y", "CONFIG_MEM_SHARING": "y", "CONFIG_MEM_PAGING": "y", "CONFIG_ARGO": "y", "CONFIG_TMEM": "y",
-			"CONFIG_VM_EVENT": "y", "CONFIG_FFA": "y", "CONFIG_OPTEE": "y",
+			"CONFIG_VM_EVENT": "y", "CONFIG_FFA": "y", "CONFIG_OPTEE": "y", "CONFIG_SCMI_SMC": "y",
 		}}, "hypfs"),
 		Pools:       facts.Is([]facts.CPUPool{{Scheduler: "credit2", Granularity: "cpu"}}, "hypercall"),
 		Scheduler:   facts.Is("credit2", "hypercall"),
 		LivePatches: facts.Missing[[]facts.LivePatch]("hypercall"),
 		SharedPages: facts.Is(uint64(0), "hypercall"),
 		Hypfs:       facts.Is([]string{}, "hypercall"),
+		BootTree:    facts.Missing[[]string]("/boot.dtb"),
 	}
 	h.CPU.Nodes = facts.Is(1, "/sys/devices/system/node")
 	h.Userspace = &facts.Userspace{
@@ -80,6 +81,10 @@ func userspace(change func(*facts.Userspace)) func(*facts.Host) {
 
 func hypfsDirs(dirs ...string) func(*facts.Host) {
 	return func(h *facts.Host) { h.Xen.Hypfs = facts.Is(dirs, "hypercall") }
+}
+
+func boots(words ...string) func(*facts.Host) {
+	return func(h *facts.Host) { h.Xen.BootTree = facts.Is(words, "/boot.dtb") }
 }
 
 // fixture is a pair of hosts that differ in one source alone, and a row that
@@ -151,6 +156,8 @@ var usageFixtures = []fixture{
 	{row: "silo-xsm-module", on: xenLine("xsm=silo"), off: xenLine("xsm=dummy")},
 	{row: "vpmu--x86-hvm", on: xenLine("vpmu=bts"), off: xenLine("vpmu=on watchdog")},
 	{row: "argo-inter-domain-message-delivery-by-hypercall", on: xenLine("argo=1"), off: xenLine("argo=0")},
+	{row: "arm-op-tee-mediator", arm: true, on: boots("linaro,optee-tz"), off: boots()},
+	{row: "arm-scmi-over-smc-calls-forwarding-to-el3-firmware", arm: true, on: boots("arm,scmi-smc"), off: boots()},
 	{row: "alternative-p2m--arm", arm: true, on: nil, ruledOut: true},
 }
 

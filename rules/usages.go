@@ -207,9 +207,11 @@ var usages = []usage{
 		do: "Build Xen without CONFIG_FFA, or choose another mediator with tee= on its command line."},
 	{rows: []string{"device-tree-overlays"}, off: []sign{unbuilt("CONFIG_OVERLAY_DTB", "4.18")},
 		do: "Build Xen without CONFIG_OVERLAY_DTB."},
-	{rows: []string{"arm-op-tee-mediator"}, off: []sign{unbuilt("CONFIG_OPTEE", "4.13")}, on: []sign{optionIs("tee", "optee")},
+	{rows: []string{"arm-op-tee-mediator"}, whole: true, off: []sign{unbuilt("CONFIG_OPTEE", "4.13")},
+		on: []sign{all(built("CONFIG_OPTEE", "4.13"), bootTree("linaro,optee-tz"), mediator("optee"))},
 		do: "Build Xen without CONFIG_OPTEE, or choose another mediator with tee= on its command line."},
-	{rows: []string{"arm-scmi-over-smc-calls-forwarding-to-el3-firmware"}, off: []sign{unbuilt("CONFIG_SCMI_SMC", "4.20")},
+	{rows: []string{"arm-scmi-over-smc-calls-forwarding-to-el3-firmware"}, whole: true, off: []sign{unbuilt("CONFIG_SCMI_SMC", "4.20")},
+		on: []sign{all(built("CONFIG_SCMI_SMC", "4.20"), bootTree("arm,scmi-smc"))},
 		do: "Build Xen without CONFIG_SCMI_SMC."},
 
 	// Offered to every Arm guest, so in use wherever Xen runs.
@@ -451,6 +453,38 @@ func bootTree(word string) sign {
 			}
 			return "not there"
 		})
+}
+
+// all holds when every one of some signs does, and fails when one fails.
+func all(signs ...sign) sign {
+	return func(j *judging) reading {
+		var last reading
+		unknown := false
+		for _, s := range signs {
+			r := s(j)
+			switch {
+			case r.use == No:
+				return r
+			case r.use == Maybe && !unknown:
+				unknown, last = true, r
+			case !unknown:
+				last = r
+			}
+		}
+		return last
+	}
+}
+
+// mediator is a TEE mediator that tee= does not pass over: without the option,
+// which exists since 4.21, Xen tries each one that is built in.
+func mediator(name string) sign {
+	return commandLine("tee=", func(j *judging, l xencmdline.Line) (bool, bool, string) {
+		v, given := l.String("tee")
+		if !given || j.before("4.21") {
+			return true, true, "not given: Xen tries every mediator"
+		}
+		return v == name, true, v
+	})
 }
 
 // vpmu is told by the mode dom0 sees, else by the command line; the watchdog

@@ -26,7 +26,8 @@ type Xen struct {
 	// silence.
 	Console Observed[[]string] `json:"console_hints,omitzero"`
 	// BootTree is what a device tree asks of Xen: the names of the properties
-	// and the compatible strings in it that begin with xen, and llc-colors.
+	// and the compatible strings in it that begin with "xen,", and llc-colors,
+	// linaro,optee-tz and arm,scmi-smc.
 	// Unread unless the tree is the one that Xen is, or would be, given.
 	BootTree Observed[[]string] `json:"boot_tree,omitzero"`
 	// BootConsole is the compatible strings of the device that stdout-path of
