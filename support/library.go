@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -36,8 +37,8 @@ type Entry struct {
 // embedded in the program, and those of a directory that override them. It is
 // immutable once made and safe for concurrent use.
 type Library struct {
-	entries []held // by release, the newest revision of each first
-	notes   []note
+	entries []held                 // by release, the newest revision of each first
+	notes   func() ([]note, error) // embedded; parsed with the first statement
 }
 
 // held is an entry and what it stands for: an embedded file, or a statement
@@ -54,13 +55,8 @@ type held struct {
 // returns from then on. A file that cannot be read or is no statement is
 // reported and left out; the library is usable all the same.
 func NewLibrary(override fs.FS) (*Library, []error) {
-	l := &Library{}
+	l := &Library{notes: sync.OnceValues(func() ([]note, error) { return parseNotes(notesText) })}
 	var errs []error
-	if notes, err := parseNotes(notesText); err != nil {
-		errs = append(errs, fmt.Errorf("embedded notes: %w", err))
-	} else {
-		l.notes = notes
-	}
 	files, err := releases.ReadDir("releases")
 	if err != nil {
 		errs = append(errs, fmt.Errorf("embedded statements: %w", err))
@@ -246,7 +242,11 @@ func (l *Library) load(e held) (*Statement, error) {
 		return nil, fmt.Errorf("embedded statement: %w", err)
 	}
 	s.Provenance = e.Provenance
-	l.annotate(s)
+	notes, err := l.notes()
+	if err != nil {
+		return nil, fmt.Errorf("embedded notes: %w", err)
+	}
+	annotate(s, notes)
 	return s, nil
 }
 

@@ -125,11 +125,11 @@ func (n note) overlaps(o note) bool {
 	return (n.from == "" || o.to == "" || compareReleases(n.from, o.to) <= 0) && (o.from == "" || n.to == "" || compareReleases(o.from, n.to) <= 0)
 }
 
-// annotate fills in the notes of an embedded statement.
-func (l *Library) annotate(s *Statement) {
+// annotate gives an embedded statement its notes.
+func annotate(s *Statement, notes []note) {
 	release := s.Header.Release()
 	rows, sections := map[string]string{}, map[string]string{}
-	for _, n := range l.notes {
+	for _, n := range notes {
 		if n.covers(release) {
 			if n.row != "" {
 				rows[n.row] = n.text
