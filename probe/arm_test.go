@@ -182,7 +182,7 @@ func TestArmVariants(t *testing.T) {
 			is(t, "kind", h.Machine.Kind, facts.Dom0)
 			is(t, "domain type", h.Machine.DomainType, "arm")
 			isUnknown(t, "IOMMU", h.IOMMU.Units, facts.HiddenByXen)
-			isUnknown(t, "ITS", h.Interrupts.ITS, facts.HiddenByXen)
+			isAbsent(t, "ITS", h.Interrupts.ITS) // a GICv2 has none
 			is(t, "EL2", h.CPU.Arm.Virtualization, true)
 			isUnknown(t, "SVE", h.CPU.Arm.SVE, facts.HiddenByXen)
 			isUnknown(t, "memory", h.Memory.Physical, facts.HiddenByXen)

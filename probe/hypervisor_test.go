@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/probe/internal/fake"
 	"github.com/xencheck/xencheck/probe/internal/xencall"
 )
 
@@ -307,6 +308,11 @@ func TestSeeingThroughArmDom0(t *testing.T) {
 	isUnknown(t, "SVE", h.CPU.Arm.SVE, facts.HiddenByXen)
 	isUnknown(t, "IOMMU", h.IOMMU.Units, facts.HiddenByXen)
 	is(t, "32-bit guests", h.CPU.Arm.AArch32, true)
+
+	gicv3 := machine{"/proc/interrupts": gone, blobFile: string(fake.DTB(boardTree([]string{"arm,neoverse-n1"}, gicNode("arm,gic-v3", 2, true))))}
+	isUnknown(t, "ITS", collectLive(t, armAnswering(t, p).with(gicv3).root()).Interrupts.ITS, facts.HiddenByXen)
+	gicv3[callConfig] = "CONFIG_ARM_64=y\nCONFIG_HAS_ITS=y\n"
+	isAbsent(t, "ITS, with the driver", collectLive(t, armAnswering(t, p).with(gicv3).root()).Interrupts.ITS)
 
 	p.ArchCapabilities, p.Capabilities = 2, p.Capabilities|xencall.CapDirectIO
 	h = collectLive(t, armAnswering(t, p).with(machine{

@@ -38,6 +38,9 @@ func (s *session) readInterrupts() {
 			h.GIC = facts.Is(int(n), s.consoleSource)
 		}
 	}
+	if version, ok := h.GIC.Get(); ok && version < 3 {
+		return // an ITS came with GICv3, and Xen shows dom0 the GIC of the host
+	}
 	if s.underXen && !h.ITS.IsKnown() {
 		h.ITS = facts.Not[int](s.hidden("/proc/interrupts", "Xen shows dom0 no ITS unless it drives it itself"))
 	}
