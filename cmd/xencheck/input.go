@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
+	"github.com/xencheck/xencheck/rules"
 )
 
 // stdinName is how standard input is called in messages.
@@ -40,7 +41,7 @@ func (s *streams) read(name string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s: is not a regular file; use - to read standard input", name)
 	}
 	if info.Mode().IsRegular() && info.Size() > limit {
-		return nil, fmt.Errorf("%s: larger than %s", name, report.Bytes(uint64(limit)))
+		return nil, fmt.Errorf("%s: larger than %s", name, rules.Size(uint64(limit)))
 	}
 	return readAll(f, name, limit)
 }
@@ -53,7 +54,7 @@ func readAll(r io.Reader, name string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", name, cause(err))
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s: larger than %s", name, report.Bytes(uint64(limit)))
+		return nil, fmt.Errorf("%s: larger than %s", name, rules.Size(uint64(limit)))
 	}
 	return data, nil
 }

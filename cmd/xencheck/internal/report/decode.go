@@ -39,7 +39,7 @@ type object struct {
 // the line.
 func Split(data []byte) ([][]byte, error) {
 	if len(data) > MaxInput {
-		return nil, fmt.Errorf("larger than %s", Bytes(MaxInput))
+		return nil, fmt.Errorf("larger than %s", rules.Size(MaxInput))
 	}
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, errors.New("empty: expected facts or a report of xencheck in JSON")

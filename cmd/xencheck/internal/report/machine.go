@@ -6,6 +6,7 @@ import (
 
 	"github.com/xencheck/xencheck/probe/facts"
 	"github.com/xencheck/xencheck/probe/xencmdline"
+	"github.com/xencheck/xencheck/rules"
 )
 
 // subject names the host in the first sentence of a report.
@@ -191,14 +192,14 @@ func memory(m facts.Memory) string {
 	n, exact := r.Exact()
 	switch {
 	case exact:
-		return Bytes(n) + " of memory"
+		return rules.Size(n) + " of memory"
 	case r.Max == nil:
-		return "at least " + Bytes(r.Min) + " of memory"
+		return "at least " + rules.Size(r.Min) + " of memory"
 	}
-	if lower := Bytes(r.Min); lower == Bytes(*r.Max) {
+	if lower := rules.Size(r.Min); lower == rules.Size(*r.Max) {
 		return "about " + lower + " of memory"
 	}
-	return Bytes(r.Min) + " to " + Bytes(*r.Max) + " of memory"
+	return rules.Size(r.Min) + " to " + rules.Size(*r.Max) + " of memory"
 }
 
 // iommuName spells a kind of IOMMU as its maker does.

@@ -188,8 +188,8 @@ func TestBytes(t *testing.T) {
 		0: "0 bytes", 1023: "1023 bytes", 1024: "1 KiB", 12 << 40: "12 TiB", 12<<40 + 4096: "a little over 12 TiB",
 		16384 << 20: "16 GiB", 33 << 29: "16.50 GiB", 1<<40 - 1: "1023.99 GiB", 1<<64 - 1: "15.99 EiB",
 	} {
-		if got := Bytes(n); got != want {
-			t.Errorf("Bytes(%d) = %q, want %q", n, got, want)
+		if got := rules.Size(n); got != want {
+			t.Errorf("rules.Size(%d) = %q, want %q", n, got, want)
 		}
 	}
 }

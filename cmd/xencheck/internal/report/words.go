@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"math/bits"
 	"strconv"
 	"strings"
 
@@ -174,28 +173,6 @@ func cite(r rules.Ref) string {
 	return citation(r) + ": " + quoted(r.Value)
 }
 
-// Bytes says an amount of memory in the largest unit that keeps it readable;
-// an amount that is no whole number of that unit gets two decimals, rounded
-// down, and never reads like a whole one.
-func Bytes(n uint64) string {
-	units := [...]string{"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
-	if n < 1024 {
-		return strconv.FormatUint(n, 10) + " bytes"
-	}
-	i := (bits.Len64(n) - 1) / 10
-	unit := uint64(1) << (10 * i)
-	whole, rest := n/unit, n%unit
-	if rest == 0 {
-		return fmt.Sprintf("%d %s", whole, units[i])
-	}
-	// rest < 2^60, so rest>>k times 100 stays inside 64 bits.
-	hundredths := (rest >> (10 * (i - 1))) * 100 >> 10
-	if hundredths == 0 {
-		return fmt.Sprintf("a little over %d %s", whole, units[i])
-	}
-	return fmt.Sprintf("%d.%02d %s", whole, hundredths, units[i])
-}
-
 // MeaningWords says what a row's value means, in words.
 func MeaningWords(m support.Meaning) string {
 	if !m.Understood() {
@@ -232,7 +209,7 @@ func MeaningWords(m support.Meaning) string {
 func limitWords(q support.Quantity) string {
 	switch q.Unit {
 	case support.Bytes:
-		return Bytes(q.N)
+		return rules.Size(q.N)
 	case support.CPUs:
 		return strconv.FormatUint(q.N, 10) + " CPUs"
 	}
