@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/xencheck/xencheck/probe/facts"
 	"github.com/xencheck/xencheck/probe/xencmdline"
@@ -50,9 +51,9 @@ var usageRule = Rule{
 	Doc: "Reads the command line and the build configuration of Xen, what Xen says of itself, and what runs in dom0, and tells for each row " +
 		"whether it is in use, available or ruled out. What a running Xen uses counts for the host's verdict.",
 	judge: func(j *judging, rows []support.Row) []Finding {
-		var out []Finding
-		for _, row := range rows {
-			out = append(out, j.used(row, usageOf(&row)))
+		out := make([]Finding, 0, len(rows))
+		for i := range rows {
+			out = append(out, j.used(rows[i], usageOf(&rows[i])))
 		}
 		return out
 	},
@@ -60,14 +61,32 @@ var usageRule = Rule{
 
 // usageOf returns the first usage that is about a row; nil when there is none.
 func usageOf(row *support.Row) *usage {
-	for i := range usages {
-		u := &usages[i]
-		if (slices.Contains(u.rows, row.Key) || slices.Contains(u.rows, row.Heading)) && (u.only == nil || u.only(row)) {
-			return u
+	index := usagesByRow()
+	best := -1
+	for _, name := range []string{row.Key, row.Heading} {
+		for _, i := range index[name] {
+			if u := &usages[i]; (best < 0 || i < best) && (u.only == nil || u.only(row)) {
+				best = i
+			}
 		}
 	}
-	return nil
+	if best < 0 {
+		return nil
+	}
+	return &usages[best]
 }
+
+// usagesByRow finds the usages that name a key or a heading, in order. It is
+// asked for every row of every host.
+var usagesByRow = sync.OnceValue(func() map[string][]int {
+	index := map[string][]int{}
+	for i := range usages {
+		for _, name := range usages[i].rows {
+			index[name] = append(index[name], i)
+		}
+	}
+	return index
+})
 
 // setUp reports whether anything is known of a Xen's set-up: one runs here, or
 // files say how one would be booted or built.
