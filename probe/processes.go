@@ -90,10 +90,11 @@ func (p program) args(argv []string) []string {
 }
 
 // plainWord returns an argument as a report can show it: user=xen-qemuuser,
-// on, xenfv.
+// on, xenfv. It is cut after it was cleaned, which can make it longer.
 func plainWord(s string) string {
-	const most = 100
-	return procfs.Redact(procfs.Value([]byte(s[:min(len(s), most)])))
+	const most = 100 // characters
+	word := []rune(procfs.Redact(procfs.Value([]byte(s[:min(len(s), 4*most)]))))
+	return procfs.Value([]byte(string(word[:min(len(word), most)])))
 }
 
 // listProcesses returns the processes as JSON.
