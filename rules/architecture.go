@@ -201,10 +201,10 @@ func (j *judging) blocked(f *Finding) bool {
 }
 
 // underXen reports that a Xen is running here, so that what Xen needs to start
-// is there.
+// is there. Either sign of it will do.
 func (j *judging) underXen() bool {
 	k, _ := j.h.Machine.Kind.Get()
-	return k == facts.Dom0
+	return k == facts.Dom0 || k != facts.DomU && j.h.Xen.Running.IsKnown()
 }
 
 func (j *judging) archSeen() Seen {

@@ -1,8 +1,10 @@
 package rules
 
 import (
+	"maps"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -610,7 +612,8 @@ func TestLessEvidenceNeverHelps(t *testing.T) {
 	}
 	for _, release := range []string{"4.14", "4.17", "4.18", "4.22"} {
 		s := statement(t, release)
-		for name, host := range hosts {
+		for _, name := range slices.Sorted(maps.Keys(hosts)) {
+			host := hosts[name]
 			before := Evaluate(s, host(), Options{At: now, For: intents})
 			fields := len(observed(reflect.ValueOf(host()).Elem(), nil))
 			for i := range 3 * fields {
