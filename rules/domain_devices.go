@@ -112,6 +112,13 @@ func keyboard(g *guest) use {
 	return either(own, hvm, framebuffer(g))
 }
 
+// excluded marks a use that the statement rules out by its words on another
+// row.
+func excluded(u use, do string) use {
+	u.outside, u.do = true, do
+	return u
+}
+
 // pvUSB tells whether a guest has a USB controller of one of some types.
 func (g *guest) pvUSB(kinds ...string) use {
 	ctrls := setting(g, "usbctrl", g.d.Devices.USBCtrls, nil)
@@ -183,11 +190,23 @@ var deviceExtras = []guestExtra{
 	}, "The row names QEMU alone."},
 	{"domain-driver", "Paravirtual USB served by dom0's kernel", func(g *guest) use { return g.pvUSB("pv") },
 		"The row names QEMU alone."},
+	{"domain-emulated", "Device model qemu-xen-traditional", func(g *guest) use {
+		if g.j.has("", "4.20") {
+			return never("")
+		}
+		return both(g.kind(facts.HVM), when(g.dm, is("qemu-xen-traditional")))
+	}, "It left Xen after 4.20; the toolstack of this release refuses to start the guest. Take device_model_version= out."},
 	{"domain-driver", "Channel", func(g *guest) use { return has(g, "channel", g.d.Devices.Channels) },
 		"No row is about channels."},
 	{"domain-passthrough", "PCI passthrough to a PVH guest", func(g *guest) use {
 		return both(g.kind(facts.PVH), g.pci())
 	}, "The rows name PV and HVM guests only."},
+	{"domain-passthrough", "PCI passthrough together with populate on demand", func(g *guest) use {
+		return excluded(both(g.kind(facts.HVM), both(g.pci(), g.ballooned())), "Give the guest as much memory= as maxmem=.")
+	}, "The statement excludes populate on demand for a guest that is given devices of the host, and the toolstack refuses to start it."},
+	{"domain-passthrough", "PCI passthrough together with altp2m", func(g *guest) use {
+		return excluded(both(g.pci(), altp2m(g, support.Row{})), "Take altp2m= or pci= out.")
+	}, "The statement excludes altp2m for a guest that is given devices of the host."},
 	{"domain-passthrough", "PCI passthrough on Arm", func(g *guest) use { return both(g.arm(), g.pci()) },
 		"The rows are about x86; on Arm it needs an EXPERT build."},
 	{"domain-passthrough", "I/O memory, ports or interrupts of the host", func(g *guest) use {

@@ -297,9 +297,13 @@ func (g *guest) extra(e *guestExtra) (f Finding, ok bool) {
 	if u.in != Yes {
 		return f, false
 	}
-	return Finding{Rule: e.rule, Title: e.title, Domain: g.d.Name.Value, Line: u.line, Outcome: NotStated,
+	outcome := NotStated
+	if u.outside {
+		outcome = Outside
+	}
+	return Finding{Rule: e.rule, Title: e.title, Domain: g.d.Name.Value, Line: u.line, Outcome: outcome,
 		Stated: support.NothingSaid, Level: support.NothingSaid, Applies: Yes, InUse: Yes, Seen: u.seen,
-		Why: e.why, Notes: u.notes}, true
+		Why: e.why, Do: u.do, Notes: u.notes}, true
 }
 
 // shownBy names the evidence that narrows a use most, which comes last.

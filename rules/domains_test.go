@@ -413,6 +413,8 @@ func TestDomainVerdicts(t *testing.T) {
 		{"passthrough without an IOMMU", "4.22", "", []edit{kind(facts.HVM), pci, noIOMMU}, "x86pci-device-passthrough--x86-hvm", Outside, "", GradeOutside},
 		{"passthrough with iommu=0", "4.22", "", []edit{kind(facts.HVM), pci, onHost(xenLine("iommu=0"))}, "x86pci-device-passthrough--x86-hvm", Outside, "", GradeOutside},
 		{"passthrough, IOMMU unknown", "4.22", "", []edit{kind(facts.HVM), pci, hiddenIOMMU}, "x86pci-device-passthrough--x86-hvm", Unknown, "", GradeUnknown},
+		{"passthrough with populate on demand", "4.22", "", []edit{kind(facts.HVM), pci, amount(maxmem, 2*gib)}, "", "", "", GradeOutside},
+		{"traditional after its last release", "4.22", "", []edit{kind(facts.HVM), word(dmVersion, "qemu-xen-traditional")}, "", "", "", GradeSupported},
 		{"passthrough to PVH is in no row", "4.22", "", []edit{kind(facts.PVH), pci}, "", "", "", GradeSupported},
 		{"HVM without VMX and SVM", "4.22", "", []edit{kind(facts.HVM), onHost(func(h *facts.Host) {
 			h.CPU.X86.VMX = facts.Is(false, "/proc/cpuinfo")

@@ -251,7 +251,7 @@ func split(d rules.DomainVerdict) (against, open, noted []rules.Finding) {
 		switch {
 		case gradeOf(f) == rules.GradeUnknown:
 			open = append(open, f)
-		case lessThanGood(gradeOf(f)) && !onlyGated(f) && f.Row != nil && f.Row.Key != "":
+		case lessThanGood(gradeOf(f)) && !onlyGated(f) && (f.Row == nil && f.Outcome == rules.Outside || f.Row != nil && f.Row.Key != ""):
 			against = append(against, f)
 		}
 	}

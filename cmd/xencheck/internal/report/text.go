@@ -121,6 +121,9 @@ func headlineWords(a rules.Answer) string {
 	case rules.GradeConditional:
 		return f + ", and security supported under conditions,"
 	}
+	if a.Level.Functional == support.FunctionalNotStated {
+		return "not security supported"
+	}
 	return f + ", but not security supported,"
 }
 
