@@ -44,7 +44,23 @@ func Intents() []Intent {
 
 // badness orders the grades.
 func badness(g Grade) int {
-	return slices.Index([]Grade{GradeSupported, GradeSecurityOnly, GradeUnknown, GradeExternal, GradeConditional, GradeNotSecurity, GradeOutside}, g)
+	switch g {
+	case GradeSupported:
+		return 0
+	case GradeSecurityOnly:
+		return 1
+	case GradeUnknown:
+		return 2
+	case GradeExternal:
+		return 3
+	case GradeConditional:
+		return 4
+	case GradeNotSecurity:
+		return 5
+	case GradeOutside:
+		return 6
+	}
+	return -1
 }
 
 // AtLeast reports whether a grade is as bad as a threshold, or worse. Unknown
@@ -55,7 +71,9 @@ func (g Grade) AtLeast(threshold Grade) bool {
 
 // Grade returns what one finding comes to by itself; counts is false for
 // findings that neither raise nor lower anything.
-func (f Finding) Grade() (g Grade, counts bool) {
+func (f Finding) Grade() (g Grade, counts bool) { return f.grade() }
+
+func (f *Finding) grade() (g Grade, counts bool) {
 	switch f.Outcome {
 	case Outside:
 		return GradeOutside, true
@@ -130,12 +148,16 @@ func (j *judging) answer(in Intent, fs []Finding) Answer {
 	}
 	own, impossible := 0, []int{}
 	var unknown []int
-	for i, f := range fs {
+	for i := range fs {
+		f := &fs[i]
+		if len(f.For) == 0 {
+			continue
+		}
 		mine := slices.Contains(f.For, in.ID)
 		if !mine && !slices.Contains(f.For, Base) {
 			continue
 		}
-		g, counts := f.Grade()
+		g, counts := f.grade()
 		if mine && in.ID != Base {
 			if f.Outcome == NotApplicable {
 				impossible = append(impossible, i)

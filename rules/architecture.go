@@ -15,7 +15,7 @@ var architectureRule = Rule{
 		"An x86 without long mode, an Armv7 without virtualization extensions, an Arm that is not handed over in EL2 (Hyp mode) " +
 		"and an architecture without any row are outside the statement.",
 	Rows:  []string{"x86-64", "arm-v7-virtualization-extensions", "arm-v8"},
-	judge: func(j *judging, rows []support.Row) []Finding { return j.architecture(rows) },
+	judge: func(j *judging, rows []*entry) []Finding { return j.architecture(rows) },
 }
 
 // The kinds of machine that headings under "Host Architecture" speak of.
@@ -29,7 +29,7 @@ const (
 )
 
 // class tells what a heading speaks of.
-func class(row support.Row) machineClass {
+func class(row *entry) machineClass {
 	t := strings.ToLower(row.Feature)
 	switch {
 	case row.Heading == "x86-64":
@@ -69,8 +69,8 @@ func (j *judging) hostClass() (c machineClass, known bool) {
 	return otherClass, true
 }
 
-func (j *judging) architecture(rows []support.Row) []Finding {
-	var out []Finding
+func (j *judging) architecture(rows []*entry) []Finding {
+	out := j.findings(rows)
 	host, known := j.hostClass()
 	covered := false
 	for _, row := range rows {
@@ -118,7 +118,7 @@ func (j *judging) architecture(rows []support.Row) []Finding {
 }
 
 // machineRow judges a row about the architecture this host has.
-func (j *judging) machineRow(f Finding, row support.Row) Finding {
+func (j *judging) machineRow(f Finding, row *entry) Finding {
 	f.For = []string{Base}
 	f.Seen = append(f.Seen, j.cpuSeen(row)...)
 	tri, why := j.applies(row)
@@ -391,7 +391,7 @@ func coreList(cores []facts.ArmCore) string {
 
 // parkedNote says that a core the row names is there, although Xen would not
 // use it as things stand.
-func (j *judging) parkedNote(row support.Row) []string {
+func (j *judging) parkedNote(row *entry) []string {
 	t, ok := row.Applies.Term(support.TermCore)
 	if !ok || j.h.CPU.Arm == nil {
 		return nil
@@ -415,7 +415,7 @@ func (j *judging) parkedNote(row support.Row) []string {
 }
 
 // errataNotes tells where Xen's code and its statement disagree about a core.
-func (j *judging) errataNotes(row support.Row) []string {
+func (j *judging) errataNotes(row *entry) []string {
 	used, certain := j.cores()
 	if !certain || len(used) != 1 || !used[0].RevisionKnown {
 		return nil
@@ -482,7 +482,7 @@ func modelWords(m facts.X86Model) string {
 }
 
 // cpuSeen is the evidence for rows about CPUs.
-func (j *judging) cpuSeen(row support.Row) []Seen {
+func (j *judging) cpuSeen(row *entry) []Seen {
 	s := []Seen{j.archSeen()}
 	if x := j.h.CPU.X86; x != nil {
 		s = append(s, seen("CPU", x.Models, modelList))

@@ -28,7 +28,7 @@ type Coverage struct {
 func Cover(row support.Row) Coverage {
 	c := Coverage{Reach: OutOfSight}
 	list := List()
-	shares, _ := share(list, []support.Row{row})
+	shares, _ := share(list, []entry{{Row: &row, usage: usageOf(&row)}})
 	for i, r := range list {
 		if len(shares[i]) == 0 {
 			continue

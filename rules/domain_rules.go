@@ -1,7 +1,5 @@
 package rules
 
-import "github.com/xencheck/xencheck/support"
-
 // domainRules are the rules that judge domains. They claim no row of a host's:
 // what domains use is brought into the finding that the host has already.
 var domainRules = []Rule{
@@ -28,4 +26,4 @@ var domainRules = []Rule{
 		Doc: "Tells whether a domain other than dom0 serves devices (backend=, driver_domain=), and what of the host's secure world a guest may use (tee=)."},
 }
 
-func noRows(*judging, []support.Row) []Finding { return nil }
+func noRows(*judging, []*entry) []Finding { return nil }

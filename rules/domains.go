@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/xencheck/xencheck/probe/facts"
 	"github.com/xencheck/xencheck/support"
@@ -39,21 +40,27 @@ type DomainVerdict struct {
 // of which as much may be known as one likes: what a default depends on and
 // nobody knows stays unknown. Running domains are told from h.Running.
 func EvaluateDomains(st *support.Statement, h *facts.Host, ds []facts.Domain, o Options) []DomainVerdict {
-	return newJudging(st, h, o).domains(ds)
+	return Compile(st).EvaluateDomains(h, ds, o)
+}
+
+// EvaluateDomains judges configurations of domains on a host.
+func (c *Judge) EvaluateDomains(h *facts.Host, ds []facts.Domain, o Options) []DomainVerdict {
+	return newJudging(c, h, o).domains(ds)
 }
 
 func (j *judging) domains(ds []facts.Domain) []DomainVerdict {
 	if len(ds) == 0 {
 		return nil
 	}
-	own := make([]ownRow, 0, len(j.st.Rows))
-	for _, row := range j.st.Rows {
-		g := guestRowOf(row)
+	own := make([]ownRow, 0, len(j.entries))
+	for i := range j.entries {
+		row := &j.entries[i]
+		g := guestRowOf(*row.Row)
 		if g == nil {
 			continue
 		}
 		if arch, _ := j.isArch(row.Applies.Arch); arch != No {
-			own = append(own, ownRow{row, g, j.cite(row), title(row)})
+			own = append(own, ownRow{row, g})
 		}
 	}
 	release := releaseRule.judge(j, nil)
@@ -67,11 +74,8 @@ func (j *judging) domains(ds []facts.Domain) []DomainVerdict {
 
 // ownRow is a row that domains decide, with what decides it.
 type ownRow struct {
-	row  support.Row
+	row  *entry
 	test *guestRow
-	// Shared by the findings of all domains.
-	ref   *Ref
-	title string
 }
 
 // domain judges one configuration.
@@ -224,28 +228,33 @@ type use struct {
 // guestRowOf returns the entry for a row: one that names its key, else one that
 // names its heading; nil when domains do not decide it.
 func guestRowOf(row support.Row) *guestRow {
-	for _, table := range guestRows {
-		for i := range table {
-			if slices.Contains(table[i].rows, row.Key) {
-				return &table[i]
-			}
-		}
+	index := guestRowsByName()
+	if g := index[row.Key]; g != nil {
+		return g
 	}
-	for _, table := range guestRows {
-		for i := range table {
-			if slices.Contains(table[i].rows, row.Heading) {
-				return &table[i]
-			}
-		}
-	}
-	return nil
+	return index[row.Heading]
 }
+
+// guestRowsByName finds the first entry that names a key or a heading.
+var guestRowsByName = sync.OnceValue(func() map[string]*guestRow {
+	index := map[string]*guestRow{}
+	for _, table := range guestRows {
+		for i := range table {
+			for _, name := range table[i].rows {
+				if index[name] == nil {
+					index[name] = &table[i]
+				}
+			}
+		}
+	}
+	return index
+})
 
 // finding judges one row for one domain.
 func (g *guest) finding(o ownRow) Finding {
 	row, t := o.row, o.test
-	f := Finding{Rule: t.rule, Row: o.ref, Title: o.title, Domain: g.d.Name.Value, Applies: Yes, InUse: Maybe}
-	u := t.test(g, row)
+	f := Finding{Rule: t.rule, Row: row.ref, Title: row.title, Domain: g.d.Name.Value, Applies: Yes, InUse: Maybe}
+	u := t.test(g, *row.Row)
 	f.InUse, f.Seen, f.Line = u.in, u.seen, u.line
 	if u.in != No && (!row.Meaning.Understood() || !row.Applies.Understood()) {
 		return illegible(f, row)
@@ -366,8 +375,8 @@ func (j *judging) fold(fs []Finding, ds []DomainVerdict) {
 		if f.Row == nil || f.Outcome == NotApplicable || f.Outcome == NotEvaluated {
 			continue
 		}
-		row, ok := j.st.Row(f.Row.Key)
-		if !ok || guestRowOf(row) == nil {
+		row := j.entry(f.Row.Key)
+		if row == nil || guestRowOf(*row.Row) == nil {
 			continue
 		}
 		t := rows[row.Key]

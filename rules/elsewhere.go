@@ -13,7 +13,7 @@ var elsewhereRule = Rule{
 	Title: "Declared unsupported outside the statement",
 	Doc: "Some options and build choices are declared unsupported, or not security supported, by Xen's own documents other than the statement: " +
 		"its command line document, the help of its build options, its boot messages. What is in use of them is reported with where it is said.",
-	judge: func(j *judging, _ []support.Row) []Finding {
+	judge: func(j *judging, _ []*entry) []Finding {
 		if !j.setUp() {
 			return nil
 		}

@@ -13,8 +13,8 @@ var pvRule = Rule{
 	Title: "PV guests",
 	Doc:   "PV guests need nothing of the hardware. 32-bit ones are graded by whether they run inside the PV shim, which is a PVH guest and needs VMX or SVM.",
 	Rows:  []string{"x86pv"},
-	judge: func(j *judging, rows []support.Row) []Finding {
-		return j.guests(rows, func(row support.Row, f Finding) (Finding, []requirement) {
+	judge: func(j *judging, rows []*entry) []Finding {
+		return j.guests(rows, func(row *entry, f Finding) (Finding, []requirement) {
 			width, _ := row.Applies.Term(support.TermWidth)
 			shim, _ := row.Applies.Term(support.TermShim)
 			switch {
@@ -37,8 +37,8 @@ var hvmRule = Rule{
 	Doc: "HVM guests need VMX or SVM, switched on by the firmware. A CPU without nested paging (EPT, NPT) runs them on shadow paging, " +
 		"which has a row of its own from 4.17 on.",
 	Rows: []string{"x86hvm", "shadow-paging"},
-	judge: func(j *judging, rows []support.Row) []Finding {
-		var out, shadow []support.Row
+	judge: func(j *judging, rows []*entry) []Finding {
+		var out, shadow []*entry
 		for _, r := range rows {
 			if r.Heading == "shadow-paging" {
 				shadow = append(shadow, r)
@@ -46,7 +46,7 @@ var hvmRule = Rule{
 				out = append(out, r)
 			}
 		}
-		fs := j.guests(out, func(row support.Row, f Finding) (Finding, []requirement) {
+		fs := j.guests(out, func(row *entry, f Finding) (Finding, []requirement) {
 			f.For = []string{"hvm"}
 			return f, []requirement{needVirt}
 		})
@@ -62,8 +62,8 @@ var pvhRule = Rule{
 	Title: "PVH guests and PVH dom0",
 	Doc:   "PVH guests need VMX or SVM; a PVH dom0 needs an IOMMU as well.",
 	Rows:  []string{"x86pvh", "x86pvh-guest"},
-	judge: func(j *judging, rows []support.Row) []Finding {
-		return j.guests(rows, func(row support.Row, f Finding) (Finding, []requirement) {
+	judge: func(j *judging, rows []*entry) []Finding {
+		return j.guests(rows, func(row *entry, f Finding) (Finding, []requirement) {
 			if role, _ := row.Applies.Term(support.TermRole); role.Value == "dom0" {
 				f.For = []string{"pvh-dom0"}
 				if d, ok := j.h.Machine.DomainType.Get(); ok && j.underXen() && d == "pvh" {
@@ -83,8 +83,8 @@ var armGuestRule = Rule{
 	Title: "Arm guests",
 	Doc:   "Arm has one type of guest.",
 	Rows:  []string{"arm", "arm-guest"},
-	judge: func(j *judging, rows []support.Row) []Finding {
-		return j.guests(rows, func(row support.Row, f Finding) (Finding, []requirement) {
+	judge: func(j *judging, rows []*entry) []Finding {
+		return j.guests(rows, func(row *entry, f Finding) (Finding, []requirement) {
 			f.For = []string{Base, "arm"}
 			return f, nil
 		})
@@ -96,8 +96,8 @@ var passthroughRule = Rule{
 	Title: "PCI passthrough",
 	Doc:   "PCI passthrough is covered only on systems with an IOMMU that Xen drives, and for HVM guests needs VMX or SVM.",
 	Rows:  []string{"x86pci-device-passthrough"},
-	judge: func(j *judging, rows []support.Row) []Finding {
-		return j.guests(rows, func(row support.Row, f Finding) (Finding, []requirement) {
+	judge: func(j *judging, rows []*entry) []Finding {
+		return j.guests(rows, func(row *entry, f Finding) (Finding, []requirement) {
 			f.For = []string{"passthrough"}
 			return f, []requirement{needIOMMU}
 		})
@@ -109,8 +109,8 @@ var armPassthroughRule = Rule{
 	Title: "Device passthrough on Arm",
 	Doc:   "Passing a device that is not PCI to a guest is covered only where an IOMMU stands before it.",
 	Rows:  []string{"armnon-pci-device-passthrough"},
-	judge: func(j *judging, rows []support.Row) []Finding {
-		return j.guests(rows, func(row support.Row, f Finding) (Finding, []requirement) {
+	judge: func(j *judging, rows []*entry) []Finding {
+		return j.guests(rows, func(row *entry, f Finding) (Finding, []requirement) {
 			f.For = []string{"passthrough"}
 			return f, []requirement{needIOMMU}
 		})
@@ -122,8 +122,8 @@ var nestedRule = Rule{
 	Title: "Xen inside a Xen guest",
 	Doc:   "When this machine is itself an HVM guest of Xen, a Xen started in it is nested.",
 	Rows:  []string{"x86nested-pv"},
-	judge: func(j *judging, rows []support.Row) []Finding {
-		var out []Finding
+	judge: func(j *judging, rows []*entry) []Finding {
+		out := j.findings(rows)
 		for _, row := range rows {
 			f := j.unclaimed(row)
 			kind, _ := j.h.Machine.Kind.Get()
@@ -196,8 +196,8 @@ func drivenIOMMU(j *judging, f *Finding) (Tri, string, string) {
 
 // guests judges rows about kinds of guest: available when what their section
 // requires is there.
-func (j *judging) guests(rows []support.Row, sort func(support.Row, Finding) (Finding, []requirement)) []Finding {
-	var out []Finding
+func (j *judging) guests(rows []*entry, sort func(*entry, Finding) (Finding, []requirement)) []Finding {
+	out := j.findings(rows)
 	for _, row := range rows {
 		f := j.about(row)
 		f.InUse = No
@@ -221,7 +221,7 @@ func wanted(needs []requirement) string {
 	return strings.Join(what, " and ")
 }
 
-func (j *judging) guest(f Finding, row support.Row, tri Tri, why string, needs []requirement) Finding {
+func (j *judging) guest(f Finding, row *entry, tri Tri, why string, needs []requirement) Finding {
 	if !row.Meaning.Understood() || !row.Applies.Understood() {
 		return illegible(f, row)
 	}
@@ -272,7 +272,7 @@ func (j *judging) guest(f Finding, row support.Row, tri Tri, why string, needs [
 }
 
 // shadow judges shadow paging by whether the CPU leaves any choice.
-func (j *judging) shadow(row support.Row) Finding {
+func (j *judging) shadow(row *entry) Finding {
 	f := j.unclaimed(row)
 	x := j.h.CPU.X86
 	if f.Outcome != NotVisible || x == nil || !j.arch.X86() {
@@ -314,11 +314,11 @@ var iommuRule = Rule{
 	Doc: "Finds the IOMMUs the firmware describes and the row of each kind. An IOMMU that is merely there condemns nobody: " +
 		"the rows decide for device passthrough and for a PVH dom0.",
 	Rows:  []string{"iommu"},
-	judge: func(j *judging, rows []support.Row) []Finding { return j.iommus(rows) },
+	judge: func(j *judging, rows []*entry) []Finding { return j.iommus(rows) },
 }
 
-func (j *judging) iommus(rows []support.Row) []Finding {
-	var out []Finding
+func (j *judging) iommus(rows []*entry) []Finding {
+	out := j.findings(rows)
 	o := j.h.IOMMU.Units
 	units, known := o.Get()
 	evidence := seen("IOMMU", o, unitWords)

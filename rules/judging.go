@@ -3,7 +3,7 @@ package rules
 import (
 	"fmt"
 	"math/bits"
-	"slices"
+
 	"strconv"
 	"strings"
 
@@ -15,7 +15,7 @@ import (
 // judging is one evaluation: what is judged, by what, and what follows from
 // the two for every rule alike.
 type judging struct {
-	st    *support.Statement
+	*Judge
 	h     *facts.Host
 	o     Options
 	phase support.Phase
@@ -26,10 +26,12 @@ type judging struct {
 
 	cmdline xencmdline.Line // Xen's command line, once parsed is true
 	parsed  bool
+
+	desk *desk // nil when findings are made one by one
 }
 
-func newJudging(st *support.Statement, h *facts.Host, o Options) *judging {
-	j := &judging{st: st, h: h, o: o, phase: st.Header.Phase(o.At)}
+func newJudging(c *Judge, h *facts.Host, o Options) *judging {
+	j := &judging{Judge: c, h: h, o: o, phase: c.st.Header.Phase(o.At)}
 	j.arch, _ = h.Machine.Arch.Get()
 	j.xen = j.arch
 	switch kernel, _ := h.Machine.KernelArch.Get(); {
@@ -49,15 +51,8 @@ func newJudging(st *support.Statement, h *facts.Host, o Options) *judging {
 }
 
 // about starts the finding of a row.
-func (j *judging) about(row support.Row) Finding {
-	return Finding{Row: j.cite(row), Title: title(row), Applies: Maybe, InUse: Maybe}
-}
-
-func (j *judging) cite(row support.Row) *Ref {
-	return &Ref{
-		Release: j.st.Header.Release(), Revision: j.st.Provenance.Commit, Date: j.st.Provenance.Date,
-		Key: row.Key, Section: row.Section, Feature: row.Feature, Qualifier: row.Qualifier, Value: row.Value, Line: row.Line,
-	}
+func (j *judging) about(row *entry) Finding {
+	return Finding{Row: row.ref, Title: row.title, Applies: Maybe, InUse: Maybe}
 }
 
 // citeSection refers to the prose of a section.
@@ -74,7 +69,7 @@ func (j *judging) citeSection(anchor string) *Ref {
 	return nil
 }
 
-func title(row support.Row) string {
+func title(row *support.Row) string {
 	t := row.Feature
 	if t == "" {
 		t = row.Section
@@ -122,7 +117,7 @@ func unreadable(f Finding, why string, seen ...Seen) Finding {
 }
 
 // illegible completes a finding whose row is outside the grammar.
-func illegible(f Finding, row support.Row) Finding {
+func illegible(f Finding, row *entry) Finding {
 	f.Outcome = NotEvaluated
 	switch {
 	case !row.Meaning.Understood():
@@ -134,17 +129,70 @@ func illegible(f Finding, row support.Row) Finding {
 	return f
 }
 
-// worseFunctional and worseSecurity order the axes from best to worst.
+// worseFunctional and worseSecurity order the axes from best to worst. A word
+// that is on neither axis is no worse than the best.
 func worseFunctional(a, b support.Functional) support.Functional {
-	order := []support.Functional{support.Supported, support.Deprecated, support.TechPreview, support.Experimental,
-		support.NotFunctional, support.NotImplemented, support.NotSupported, support.FunctionalNotStated, support.FunctionalUnrecognised}
-	return order[max(slices.Index(order, a), slices.Index(order, b), 0)]
+	switch ra, rb := functionalRank(a), functionalRank(b); {
+	case ra < 0 && rb < 0:
+		return support.Supported
+	case rb > ra:
+		return b
+	}
+	return a
 }
 
 func worseSecurity(a, b support.Security) support.Security {
-	order := []support.Security{support.SecurityYes, support.SecurityExternal, support.SecurityConditional,
-		support.SecurityNo, support.SecurityNotStated, support.SecurityUnrecognised}
-	return order[max(slices.Index(order, a), slices.Index(order, b), 0)]
+	switch ra, rb := securityRank(a), securityRank(b); {
+	case ra < 0 && rb < 0:
+		return support.SecurityYes
+	case rb > ra:
+		return b
+	}
+	return a
+}
+
+// functionalRank is 0 for the best level, and -1 for no level.
+func functionalRank(f support.Functional) int {
+	switch f {
+	case support.Supported:
+		return 0
+	case support.Deprecated:
+		return 1
+	case support.TechPreview:
+		return 2
+	case support.Experimental:
+		return 3
+	case support.NotFunctional:
+		return 4
+	case support.NotImplemented:
+		return 5
+	case support.NotSupported:
+		return 6
+	case support.FunctionalNotStated:
+		return 7
+	case support.FunctionalUnrecognised:
+		return 8
+	}
+	return -1
+}
+
+// securityRank is 0 for the best level, and -1 for no level.
+func securityRank(s support.Security) int {
+	switch s {
+	case support.SecurityYes:
+		return 0
+	case support.SecurityExternal:
+		return 1
+	case support.SecurityConditional:
+		return 2
+	case support.SecurityNo:
+		return 3
+	case support.SecurityNotStated:
+		return 4
+	case support.SecurityUnrecognised:
+		return 5
+	}
+	return -1
 }
 
 // isArch tells whether an architecture of the statement's is the one Xen has
@@ -199,7 +247,7 @@ func archName(a string) string {
 // applies tells whether a row's heading and qualifier are about this host.
 // Terms that are not about hardware (guest types, roles, …) are left to the
 // rule that claims the row.
-func (j *judging) applies(row support.Row) (Tri, string) {
+func (j *judging) applies(row *entry) (Tri, string) {
 	verdict, why := j.isArch(row.Applies.Arch)
 	if verdict == No {
 		return verdict, why

@@ -12,7 +12,7 @@ var memoryRule = Rule{
 		"The memory is an interval: when the limit lies inside it, the answer is unknown, not a guess. " +
 		"Releases before 4.17 state no limit.",
 	Rows: []string{"physical-memory"},
-	judge: func(j *judging, rows []support.Row) []Finding {
+	judge: func(j *judging, rows []*entry) []Finding {
 		return j.limits(rows, measure{
 			title: "Physical memory", unit: support.Bytes, amount: j.h.Memory.Physical, words: Size,
 			seen: "memory", over: "Xen on Arm stops at boot when memory goes beyond what its page tables of RAM can describe.",
@@ -26,7 +26,7 @@ var cpusRule = Rule{
 	Doc: "Compares the number of logical CPUs (threads, as Xen's NR_CPUS counts them) with the limit of the row. " +
 		"Releases before 4.19 state no limit.",
 	Rows: []string{"physical-cpus"},
-	judge: func(j *judging, rows []support.Row) []Finding {
+	judge: func(j *judging, rows []*entry) []Finding {
 		fs := j.limits(rows, measure{
 			title: "Physical CPUs", unit: support.CPUs, amount: j.h.CPU.Physical,
 			words: func(n uint64) string { return itoa(int(n)) }, seen: "logical CPUs",
@@ -59,8 +59,8 @@ func (m measure) rangeWords(r facts.Range) string {
 }
 
 // limits judges rows that say "up to".
-func (j *judging) limits(rows []support.Row, m measure) []Finding {
-	var out []Finding
+func (j *judging) limits(rows []*entry, m measure) []Finding {
+	out := j.findings(rows)
 	stated := false
 	evidence := seen(m.seen, m.amount, m.rangeWords)
 	for _, row := range rows {
@@ -86,7 +86,7 @@ func (j *judging) limits(rows []support.Row, m measure) []Finding {
 	return out
 }
 
-func (j *judging) limit(f Finding, row support.Row, tri Tri, why string, m measure) Finding {
+func (j *judging) limit(f Finding, row *entry, tri Tri, why string, m measure) Finding {
 	l := row.Meaning.Limit
 	switch {
 	case !row.Meaning.Understood() || !row.Applies.Understood():
@@ -175,7 +175,7 @@ var memoryHotplugRule = Rule{
 	Title: "Physical memory hotplug",
 	Doc:   "Looks for hot-pluggable ranges in ACPI SRAT. Without any the row cannot apply. Adding memory is an event that leaves no trace.",
 	Rows:  []string{"physical-memory-hotplug"},
-	judge: func(j *judging, rows []support.Row) []Finding {
+	judge: func(j *judging, rows []*entry) []Finding {
 		return j.feature(rows, "memory-hotplug", func(f Finding) (Finding, bool) {
 			o := j.h.Hotplug.Memory
 			f.Seen = []Seen{seen("hot-pluggable memory", o, Size)}
@@ -190,7 +190,7 @@ var cpuHotplugRule = Rule{
 	Doc: "Looks for spare processor entries in the MADT. From revision 5 on the flag Online Capable marks entries that can really be added; " +
 		"before, an entry that is not enabled may just be a dummy.",
 	Rows: []string{"acpi-cpu-hotplug", "physical-cpu-hotplug"},
-	judge: func(j *judging, rows []support.Row) []Finding {
+	judge: func(j *judging, rows []*entry) []Finding {
 		return j.feature(rows, "cpu-hotplug", func(f Finding) (Finding, bool) {
 			o := j.h.Hotplug.CPU
 			f.Seen = []Seen{seen("spare processor entries", o, func(c facts.CPUHotplug) string {
@@ -213,8 +213,8 @@ var cpuHotplugRule = Rule{
 
 // feature judges rows about something a host may have and Xen leaves alone
 // unless told otherwise.
-func (j *judging) feature(rows []support.Row, intent string, have func(Finding) (Finding, bool)) []Finding {
-	var out []Finding
+func (j *judging) feature(rows []*entry, intent string, have func(Finding) (Finding, bool)) []Finding {
+	out := j.findings(rows)
 	for _, row := range rows {
 		f := j.about(row)
 		if tri, why := j.applies(row); tri == No {

@@ -14,8 +14,8 @@ var acpiRule = Rule{
 	Doc: "On x86 a PV dom0 reads the host's ACPI tables for Xen. On Arm Xen takes the device tree when there is one; " +
 		"a machine that has ACPI alone can only be booted in the way this row grades. If the firmware can offer a device tree, choose that.",
 	Rows: []string{"host-acpi-via-domain-0"},
-	judge: func(j *judging, rows []support.Row) []Finding {
-		var out []Finding
+	judge: func(j *judging, rows []*entry) []Finding {
+		out := j.findings(rows)
 		for _, row := range rows {
 			out = append(out, j.acpiRow(row))
 		}
@@ -23,7 +23,7 @@ var acpiRule = Rule{
 	},
 }
 
-func (j *judging) acpiRow(row support.Row) Finding {
+func (j *judging) acpiRow(row *entry) Finding {
 	f := j.about(row)
 	if tri, why := j.applies(row); tri == No {
 		return notAbout(f, why)
@@ -80,7 +80,7 @@ var efiRule = Rule{
 	Title: "Host EFI boot",
 	Doc:   "Tells whether the machine was booted through EFI, as Xen would be too. Releases before 4.18 have no row.",
 	Rows:  []string{"host-efi-boot"},
-	judge: func(j *judging, rows []support.Row) []Finding {
+	judge: func(j *judging, rows []*entry) []Finding {
 		return j.feature(rows, "efi", func(f Finding) (Finding, bool) {
 			f, ok := j.efi(f)
 			if ok {
@@ -112,7 +112,7 @@ var secureBootRule = Rule{
 	Doc: "Tells whether EFI Secure Boot is on. When Xen is booted that way, the row says what that is worth. " +
 		"Turning Secure Boot off in the firmware's setup avoids the row.",
 	Rows: []string{"host-efi-secure-boot"},
-	judge: func(j *judging, rows []support.Row) []Finding {
+	judge: func(j *judging, rows []*entry) []Finding {
 		return j.feature(rows, "secure-boot", func(f Finding) (Finding, bool) {
 			f, ok := j.efi(f)
 			if !ok {
@@ -144,7 +144,7 @@ var qosRule = Rule{
 	Title: "Platform QoS",
 	Doc:   "Looks for Intel's cache and bandwidth monitoring or allocation. Xen leaves them alone unless psr= is on its command line.",
 	Rows:  []string{"x86intel-platform-qos-technologies"},
-	judge: func(j *judging, rows []support.Row) []Finding {
+	judge: func(j *judging, rows []*entry) []Finding {
 		return j.feature(rows, "qos", func(f Finding) (Finding, bool) {
 			x := j.h.CPU.X86
 			if x == nil {
@@ -168,7 +168,7 @@ var sveRule = Rule{
 	Title: "Scalable Vector Extension",
 	Doc:   "Looks for SVE. Xen gives it to nobody unless built with CONFIG_ARM64_SVE and told so for dom0 or a guest.",
 	Rows:  []string{"arm-scalable-vector-extension-svesve2"},
-	judge: func(j *judging, rows []support.Row) []Finding {
+	judge: func(j *judging, rows []*entry) []Finding {
 		return j.feature(rows, "sve", func(f Finding) (Finding, bool) {
 			a := j.h.CPU.Arm
 			if a == nil {
@@ -191,11 +191,11 @@ var gicRule = Rule{
 	Doc: "Finds the version of the GIC. Only GICv3 has a row (from 4.18 on); GICv2 is in none, which is no verdict. " +
 		"A GICv4 is driven as a GICv3. Xen cannot run without a GIC that has the virtualization extensions.",
 	Rows:  []string{"armgicv3"},
-	judge: func(j *judging, rows []support.Row) []Finding { return j.gic(rows) },
+	judge: func(j *judging, rows []*entry) []Finding { return j.gic(rows) },
 }
 
-func (j *judging) gic(rows []support.Row) []Finding {
-	var out []Finding
+func (j *judging) gic(rows []*entry) []Finding {
+	out := j.findings(rows)
 	o := j.h.Interrupts.GIC
 	evidence := seen("GIC", o, func(v int) string { return "GICv" + itoa(v) })
 	version, known := o.Get()
@@ -262,7 +262,7 @@ var itsRule = Rule{
 	Title: "GICv3 ITS",
 	Doc:   "Looks for an ITS. Default builds of Xen leave it alone (CONFIG_HAS_ITS), so its presence condemns nobody.",
 	Rows:  []string{"armgicv3-its"},
-	judge: func(j *judging, rows []support.Row) []Finding {
+	judge: func(j *judging, rows []*entry) []Finding {
 		return j.feature(rows, "its", func(f Finding) (Finding, bool) {
 			o := j.h.Interrupts.ITS
 			f.Seen = []Seen{seen("ITS units", o, itoa)}
@@ -277,8 +277,8 @@ var kconfigRule = Rule{
 	Title: "Build configuration of Xen",
 	Doc:   "The statement (from 4.12 on) excludes builds with EXPERT or DEBUG options from security support. Only the build's configuration tells.",
 	Rows:  []string{"kconfig"},
-	judge: func(j *judging, rows []support.Row) []Finding {
-		var out []Finding
+	judge: func(j *judging, rows []*entry) []Finding {
+		out := j.findings(rows)
 		for _, row := range rows {
 			out = append(out, j.unclaimed(row))
 		}
@@ -327,7 +327,7 @@ var releaseRule = Rule{
 	Title: "Support period of the release",
 	Doc: "Compares the judging date with the dates in the statement's header. Past Supported-Until only security fixes are made; " +
 		"past Security-Support-Until nothing is. A text that is not released promises nothing yet.",
-	judge: func(j *judging, _ []support.Row) []Finding {
+	judge: func(j *judging, _ []*entry) []Finding {
 		h := j.st.Header
 		f := Finding{Title: "Support period of Xen " + h.XenVersion.Text, Applies: Yes, InUse: Yes, For: []string{Base}}
 		full := support.Level{Functional: support.Supported, Security: support.SecurityYes}

@@ -7,7 +7,6 @@
 package rules
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -36,7 +35,7 @@ type Rule struct {
 	Doc   string   // what it looks at, what it concludes, and what to do about a bad answer
 	Rows  []string // anchors of the headings whose rows it claims
 
-	judge func(*judging, []support.Row) []Finding
+	judge func(*judging, []*entry) []Finding
 }
 
 // List returns every rule: those of hosts in the order of the statement, then
@@ -70,100 +69,10 @@ func List() []Rule {
 	}, domainRules...)
 }
 
-// Evaluate judges a host by a statement. Every row of the statement appears in
-// exactly one finding, in the order of the statement; properties that no row
-// covers stand before them.
+// Evaluate judges a host by a statement. Whoever judges many hosts by one
+// statement calls [Compile] once and [Judge.Evaluate] for each.
 func Evaluate(st *support.Statement, h *facts.Host, o Options) *Verdict {
-	j := newJudging(st, h, o)
-	v := &Verdict{Release: st.Header.Release(), Phase: j.phase, At: o.At}
-	v.Findings = make([]Finding, 0, len(st.Rows)+8) // a few properties have no row
-
-	list := List()
-	shares, rest := share(list, st.Rows)
-	for i, r := range list {
-		for _, f := range r.judge(j, shares[i]) {
-			f.Rule = r.ID
-			if j.underXen() && f.Outcome == Judged && f.InUse == Yes && r.ID != domainsRuleID && !slices.Contains(f.For, Base) {
-				// What a running Xen uses counts by itself.
-				f.For = append([]string{Base}, f.For...)
-			}
-			v.Findings = append(v.Findings, f)
-		}
-	}
-	for _, row := range rest {
-		v.Findings = append(v.Findings, j.unclaimed(row))
-	}
-	j.distrust(v.Findings)
-	v.Findings = inOrder(v.Findings)
-
-	v.Notes = j.notes()
-	v.Intents, v.Overall, v.Answers = answers(j, v.Findings, o.For)
-	v.Domains = j.hostDomains()
-	j.fold(v.Findings, v.Domains)
-	v.Counts = count(v.Findings)
-	return v
-}
-
-// share gives every row to the first rule that claims it, and the others to
-// nobody.
-func share(list []Rule, rows []support.Row) (shares [][]support.Row, rest []support.Row) {
-	owner := map[string]int{} // by heading
-	architecture, usage := -1, -1
-	for i, r := range list {
-		switch r.ID {
-		case architectureRule.ID:
-			architecture = i
-		case usageRuleID:
-			usage = i
-		}
-		for _, heading := range r.Rows {
-			if _, taken := owner[heading]; !taken {
-				owner[heading] = i
-			}
-		}
-	}
-	// Rows are large: they are counted first and copied once.
-	owners := make([]int, len(rows))
-	counts := make([]int, len(list)+1)
-	for i := range rows {
-		row := &rows[i]
-		o, ok := owner[row.Heading]
-		switch {
-		case ok && o < usage:
-		case sectionIs(row, "Host Architecture"):
-			o = architecture
-		case usageOf(row) != nil:
-			o = usage
-		case !ok:
-			o = len(list) // nobody's
-		}
-		owners[i] = o
-		counts[o]++
-	}
-	all := make([][]support.Row, len(list)+1)
-	for i, n := range counts {
-		all[i] = make([]support.Row, 0, n)
-	}
-	for i, o := range owners {
-		all[o] = append(all[o], rows[i])
-	}
-	return all[:len(list)], all[len(list)]
-}
-
-func sectionIs(row *support.Row, title string) bool { return strings.EqualFold(row.Section, title) }
-
-// inOrder puts findings in the order of the statement.
-func inOrder(fs []Finding) []Finding {
-	order := make([]int, len(fs))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(fs[a].line(), fs[b].line()) })
-	sorted := make([]Finding, len(fs))
-	for i, k := range order {
-		sorted[i] = fs[k]
-	}
-	return sorted
+	return Compile(st).Evaluate(h, o)
 }
 
 // line orders findings: properties without a row first.
@@ -187,7 +96,7 @@ func count(fs []Finding) map[string]int {
 
 // unclaimed reports a row that no rule judges: not about this architecture, not
 // visible in hardware, or unheard of.
-func (j *judging) unclaimed(row support.Row) Finding {
+func (j *judging) unclaimed(row *entry) Finding {
 	f := j.about(row)
 	f.Outcome = NotEvaluated
 	if !row.Meaning.Understood() {
@@ -234,8 +143,8 @@ func (j *judging) distrust(fs []Finding) {
 		if f.Row == nil || f.Outcome != Judged || !good(f.Stated.Security) {
 			continue
 		}
-		row, ok := j.st.Row(f.Row.Key)
-		if !ok || tainted[row.Heading] == "" {
+		row := j.entry(f.Row.Key)
+		if row == nil || tainted[row.Heading] == "" {
 			continue
 		}
 		f.Outcome = NotEvaluated
@@ -246,6 +155,9 @@ func (j *judging) distrust(fs []Finding) {
 
 // tainted returns, by heading, what there was not understood.
 func (j *judging) tainted() map[string]string {
+	if !j.doubted {
+		return nil
+	}
 	suspects := map[string]bool{}
 	for i := range j.st.Rows {
 		if r := &j.st.Rows[i]; !r.Meaning.Understood() || !r.Applies.Understood() {
@@ -282,7 +194,7 @@ func (j *judging) doubt(anchor string) string {
 			continue
 		}
 		if r.Applies.Understood() {
-			if a, _ := j.applies(r); a == No {
+			if a, _ := j.applies(&entry{Row: &r}); a == No {
 				continue
 			}
 			return "the value of line " + itoa(r.Line) + " under the same heading was not understood: " + quote(r.Value)

@@ -50,10 +50,10 @@ var usageRule = Rule{
 	Title: "How Xen is built, booted and used",
 	Doc: "Reads the command line and the build configuration of Xen, what Xen says of itself, and what runs in dom0, and tells for each row " +
 		"whether it is in use, available or ruled out. What a running Xen uses counts for the host's verdict.",
-	judge: func(j *judging, rows []support.Row) []Finding {
-		out := make([]Finding, 0, len(rows))
-		for i := range rows {
-			out = append(out, j.used(rows[i], usageOf(&rows[i])))
+	judge: func(j *judging, rows []*entry) []Finding {
+		out := j.findings(rows)
+		for _, row := range rows {
+			out = append(out, j.used(row, row.usage))
 		}
 		return out
 	},
@@ -96,7 +96,7 @@ func (j *judging) setUp() bool {
 }
 
 // used judges a row by its signs.
-func (j *judging) used(row support.Row, u *usage) Finding {
+func (j *judging) used(row *entry, u *usage) Finding {
 	f := j.unclaimed(row)
 	if u == nil || f.Outcome != NotVisible || !j.setUp() && !u.tree {
 		return f

@@ -23,12 +23,13 @@ type judge struct {
 	at      time.Time
 	clock   string // a warning about the clock; empty when it can be believed
 	opened  map[string]*support.Statement
+	ready   map[*support.Statement]*rules.Judge
 	latest  func() (*support.Statement, error) // the newest release on the judging date; read once
 }
 
 // newJudge settles the judging date once for all hosts of a run.
 func newJudge(s *streams, o judgeOptions) *judge {
-	j := &judge{streams: s, lib: s.library(), o: o, opened: map[string]*support.Statement{}}
+	j := &judge{streams: s, lib: s.library(), o: o, opened: map[string]*support.Statement{}, ready: map[*support.Statement]*rules.Judge{}}
 	j.at = o.at
 	if j.at.IsZero() {
 		j.at = s.now().UTC().Truncate(24 * time.Hour)
@@ -55,8 +56,18 @@ func (j *judge) report(h *facts.Host, release string) (*report.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := rules.Evaluate(st, h, j.options())
+	v := j.compiled(st).Evaluate(h, j.options())
 	return report.New(toolName(), h, j.describe(st, h), choice, v, report.FailOn(j.o.failOn)), nil
+}
+
+// compiled makes a statement ready to judge, once.
+func (j *judge) compiled(st *support.Statement) *rules.Judge {
+	c := j.ready[st]
+	if c == nil {
+		c = rules.Compile(st)
+		j.ready[st] = c
+	}
+	return c
 }
 
 // options returns what the judgement depends on besides statement and facts.
