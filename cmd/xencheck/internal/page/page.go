@@ -119,7 +119,7 @@ func New(tool string, at time.Time, releases []Release) *Page {
 		Failures: [][2]string{}, Notes: []string{}, Verdicts: []verdict{}}}
 	p.findings.list, p.strings.list = [][8]int{}, []string{}
 	for _, r := range releases {
-		p.data.Releases = append(p.data.Releases, release{r.Name, r.Revision, r.Date, r.SecurityEnds})
+		p.data.Releases = append(p.data.Releases, release(r))
 	}
 	return p
 }
