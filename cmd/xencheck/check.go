@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
 	"github.com/xencheck/xencheck/probe"
 )
 
@@ -179,10 +178,11 @@ func runCheck(ctx context.Context, s *streams, o *checkOptions) error {
 		return err
 	}
 	if err := s.deliver(o.display.output, func(w io.Writer) error {
-		if o.display.format == "json" {
-			return report.Write(w, r)
+		d := o.display.document(w, s, false)
+		if err := d.Report("", r); err != nil {
+			return err
 		}
-		return r.WriteText(w, o.display.style(s))
+		return d.Close()
 	}); err != nil {
 		return err
 	}

@@ -38,7 +38,8 @@ the worst release.`,
 	c.Flags().StringSliceVar(&o.xen, "xen", nil, "the `RELEASES` to compare, two or more")
 	o.judge.register(c)
 	o.host.register(c)
-	o.display.register(c)
+	o.display.registerFormat(c, report.FormatText, report.FormatJSON, report.FormatMarkdown)
+	o.display.registerText(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(o.xen) < 2 {
 			return &usageError{c, errors.New("--xen must name two releases or more, such as --xen 4.17,4.22")}
@@ -81,10 +82,11 @@ func runCompare(ctx context.Context, s *streams, o *compareOptions, args []strin
 	}
 	cmp := report.Compare(reports)
 	if err := s.deliver(o.display.output, func(w io.Writer) error {
-		if o.display.format == "json" {
-			return report.Write(w, cmp)
+		doc := o.display.document(w, s, false)
+		if err := doc.Comparison("", cmp); err != nil {
+			return err
 		}
-		return cmp.WriteText(w, o.display.style(s))
+		return doc.Close()
 	}); err != nil {
 		return err
 	}

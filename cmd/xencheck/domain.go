@@ -122,10 +122,11 @@ func runDomain(ctx context.Context, s *streams, o *domainOptions, files []string
 	verdicts := rules.EvaluateDomains(st, h, domains, j.options())
 	d := report.NewDomains(toolName(), h, j.describe(st, h), choice, st.Header.Phase(j.at), j.at, verdicts, problems, report.FailOn(o.judge.failOn))
 	if err := s.deliver(o.display.output, func(w io.Writer) error {
-		if o.display.format == "json" {
-			return report.Write(w, d)
+		doc := o.display.document(w, s, false)
+		if err := doc.Domains("", d); err != nil {
+			return err
 		}
-		return d.WriteText(w, o.display.style(s))
+		return doc.Close()
 	}); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -28,7 +29,8 @@ machine and by any release. A file may hold several, one JSON object after the
 other; "-" is standard input. A file that cannot be used is named on standard
 error and the exit code is 2, but the others are judged.
 
-With --format json and more than one host or file, each report is one line.`,
+With --format json and more than one host or file, each report is one line.
+Metrics for Prometheus name the host in each sample.`,
 		Example: `  xencheck evaluate host.json
   xencheck evaluate --xen 4.21 --format json hosts/*.json
   ssh server xencheck collect | xencheck evaluate -`,
@@ -88,8 +90,8 @@ func runEvaluate(s *streams, o *evaluateOptions, files []string) error {
 		s.line(err.Error())
 		code = code.Worse(report.ExitUsage)
 	}
-	written := 0
 	err := s.deliver(o.display.output, func(w io.Writer) error {
+		doc := o.display.document(w, s, true)
 		for _, file := range files {
 			hosts, err := s.hostsOf(file)
 			if err != nil {
@@ -103,37 +105,22 @@ func runEvaluate(s *streams, o *evaluateOptions, files []string) error {
 					continue
 				}
 				code = code.Worse(r.ExitCode)
-				alone := len(files) == 1 && len(hosts) == 1
-				if err := o.write(w, s, r, file, alone, written == 0); err != nil {
+				source := file
+				if len(files) == 1 && len(hosts) == 1 {
+					source = "" // it stands alone
+				}
+				var refused *report.Refusal
+				if err := doc.Report(source, r); errors.As(err, &refused) {
+					fails(named(file, err))
+				} else if err != nil {
 					return err
 				}
-				written++
 			}
 		}
-		return nil
+		return doc.Close()
 	})
 	if err != nil {
 		return err
 	}
 	return result(code)
-}
-
-// write writes the report of one host. Unless it is alone, JSON takes one line
-// and text a heading.
-func (o *evaluateOptions) write(w io.Writer, s *streams, r *report.Report, file string, alone, first bool) error {
-	switch {
-	case o.display.format == "json" && alone:
-		return report.Write(w, r)
-	case o.display.format == "json":
-		return report.WriteLine(w, r)
-	case !alone:
-		gap := "\n"
-		if first {
-			gap = ""
-		}
-		if _, err := fmt.Fprintf(w, "%s== %s\n", gap, report.Clean(file)); err != nil {
-			return err
-		}
-	}
-	return r.WriteText(w, o.display.style(s))
 }

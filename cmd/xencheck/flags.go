@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -127,8 +128,14 @@ type displayOptions struct {
 
 // register adds the flags.
 func (o *displayOptions) register(c *cobra.Command) {
-	choose(c, &o.format, "format", "text", "FORMAT", "how to write the report", "text", "json")
+	o.registerFormat(c, report.Formats()...)
 	o.registerText(c)
+}
+
+// registerFormat adds the flag for the format alone; the first of those allowed
+// is the default.
+func (o *displayOptions) registerFormat(c *cobra.Command, allowed ...string) {
+	choose(c, &o.format, "format", allowed[0], "FORMAT", "how to write the report", allowed...)
 }
 
 // registerText is register for commands that write text only.
@@ -155,6 +162,12 @@ func (o *displayOptions) check(c *cobra.Command) error {
 
 // maxWidth keeps a mistyped width from making paragraphs of one line.
 const maxWidth = 10_000
+
+// document returns an empty document in the format asked for. With central its
+// reports are of other machines than the one it is written on.
+func (o *displayOptions) document(w io.Writer, s *streams, central bool) report.Document {
+	return report.NewDocument(w, o.format, report.Look{Style: o.style(s), Central: central})
+}
 
 // style settles how text looks: flags first, then environment and terminal.
 func (o *displayOptions) style(s *streams) report.Style {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -16,12 +17,14 @@ func newRender(s *streams) *cobra.Command {
 		Use:   "render [flags] FILE",
 		Short: "Show a report again that was kept as JSON",
 		Long: `Render writes a report that was kept with --format json as text, the same text
-that was or would have been shown then, and ends with the same exit code.`,
+that was or would have been shown then, or in any other format, and ends with the
+same exit code. Metrics for Prometheus name the host in each sample.`,
 		Example: `  xencheck --format json -o report.json
-  xencheck render report.json -v`,
+  xencheck render report.json -v
+  xencheck render --format junit -o report.xml report.json`,
 		Args: usageArgs(cobra.ExactArgs(1)),
 	}
-	o.registerText(c)
+	o.register(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := o.check(c); err != nil {
 			return err
@@ -31,10 +34,8 @@ that was or would have been shown then, and ends with the same exit code.`,
 	return c
 }
 
-// rendering is a report, a comparison or a report on domains.
-type rendering interface {
-	WriteText(io.Writer, report.Style) error
-}
+// rendering adds something that was kept to a document.
+type rendering func(doc report.Document, source string) error
 
 // runRender reads everything before it writes anything: a damaged file must not
 // leave half an answer on the screen.
@@ -43,35 +44,47 @@ func runRender(s *streams, o *displayOptions, file string) error {
 	if err != nil {
 		return badInput(err)
 	}
+	nth := func(i int, err error) error {
+		if len(objects) > 1 {
+			err = fmt.Errorf("object %d: %w", i+1, err)
+		}
+		return badInput(named(file, err))
+	}
 	var all []rendering
 	code := report.ExitOK
 	for i, data := range objects {
 		r, c, err := decode(data)
 		if err != nil {
-			if len(objects) > 1 {
-				err = fmt.Errorf("object %d: %w", i+1, err)
-			}
-			return badInput(named(file, err))
+			return nth(i, err)
 		}
 		all = append(all, r)
 		code = code.Worse(c)
 	}
 	if err := s.deliver(o.output, func(w io.Writer) error {
-		for i, r := range all {
-			if i > 0 {
-				if _, err := fmt.Fprintln(w); err != nil {
-					return err
-				}
-			}
-			if err := r.WriteText(w, o.style(s)); err != nil {
+		doc := o.document(w, s, true)
+		for i, add := range all {
+			var refused *report.Refusal
+			if err := add(doc, o.source(file, len(all))); errors.As(err, &refused) {
+				s.line(nth(i, err).Error())
+				code = code.Worse(report.ExitUsage)
+			} else if err != nil {
 				return err
 			}
 		}
-		return nil
+		return doc.Close()
 	}); err != nil {
 		return err
 	}
 	return result(code)
+}
+
+// source names the file of a report among several. As text they follow each
+// other without, since they are all of one file.
+func (o *displayOptions) source(file string, n int) string {
+	if n == 1 || o.format == report.FormatText {
+		return ""
+	}
+	return file
 }
 
 // decode reads anything that can be rendered, with the exit code that goes with
@@ -83,17 +96,17 @@ func decode(data []byte) (rendering, report.ExitCode, error) {
 		if err != nil {
 			return nil, 0, err
 		}
-		return c, c.ExitCode, nil
+		return func(doc report.Document, source string) error { return doc.Comparison(source, c) }, c.ExitCode, nil
 	case report.KindDomains:
 		d, err := report.DecodeDomains(data)
 		if err != nil {
 			return nil, 0, err
 		}
-		return d, d.ExitCode, nil
+		return func(doc report.Document, source string) error { return doc.Domains(source, d) }, d.ExitCode, nil
 	}
 	r, err := report.Decode(data)
 	if err != nil {
 		return nil, 0, err
 	}
-	return r, r.ExitCode, nil
+	return func(doc report.Document, source string) error { return doc.Report(source, r) }, r.ExitCode, nil
 }

@@ -173,8 +173,7 @@ func (c *Comparison) WriteText(w io.Writer, s Style) error {
 	for i, r := range c.Releases {
 		names[i] = releaseName(r.Statement)
 	}
-	who := subject(c.Host)
-	p.head(sgrBold, fmt.Sprintf("%s by Xen %s, as of %s.", who, strings.Join(names, " and "), c.At.Format(time.DateOnly)))
+	p.head(sgrBold, c.headline(names))
 	p.text(0, machineLine(c.Host)+".")
 	p.blank()
 	for i, r := range c.Releases {
@@ -186,7 +185,7 @@ func (c *Comparison) WriteText(w io.Writer, s Style) error {
 			p.item(4, markWarn, "", sentence(warning))
 		}
 	}
-	c.answers(p, names)
+	c.table(p, names, "What this host can be used for, where it differs", c.uses())
 	c.table(p, names, "What changes for its domains", c.domains())
 	judged, listed := c.split()
 	c.table(p, names, "What changes for this host", judged)
@@ -204,6 +203,11 @@ func (c *Comparison) WriteText(w io.Writer, s Style) error {
 	p.text(0, "Security advisories (XSAs) are not checked.")
 	_, err := io.WriteString(w, p.String())
 	return err
+}
+
+// headline is the first sentence of a comparison.
+func (c *Comparison) headline(names []string) string {
+	return fmt.Sprintf("%s by Xen %s, as of %s.", subject(c.Host), strings.Join(names, " and "), c.At.Format(time.DateOnly))
 }
 
 // releaseName tells revisions of one release apart.
@@ -232,9 +236,9 @@ func phaseWords(ph support.Phase, s Statement) string {
 	return "life time not understood"
 }
 
-// answers writes the intents whose answer is not the same by all releases.
-// Those that come to the same share an entry.
-func (c *Comparison) answers(p *page, names []string) {
+// uses holds the intents whose answer is not the same by all releases. Those
+// that come to the same share an entry.
+func (c *Comparison) uses() []Change {
 	var rows []Change
 	for _, a := range c.Releases[0].Answers {
 		row := Change{Title: a.Title}
@@ -256,7 +260,7 @@ func (c *Comparison) answers(p *page, names []string) {
 		}
 		rows = append(rows, row)
 	}
-	c.table(p, names, "What this host can be used for, where it differs", rows)
+	return rows
 }
 
 // domains holds the domains whose verdict is not the same by all releases. They

@@ -95,22 +95,9 @@ func DecodeDomains(data []byte) (*Domains, error) {
 // first, then every one with what speaks against it.
 func (d *Domains) WriteText(w io.Writer, s Style) error {
 	p := newPage(s)
-	by := "the statement of " + d.Statement.Name
-	if d.Release != "" {
-		by = "Xen " + d.Release
-	}
-	if len(d.Domains) == 0 {
-		p.head(sgrBold, "There is no domain in what was read.")
-	} else {
-		p.head(sgrBold, "By "+by+", "+tally(d.Domains, "the")+".")
-	}
-	if d.Host.Origin.Kind == facts.Paper {
-		p.text(0, fmt.Sprintf("Judged for a host of which nothing is known but that it is %s; --host judges for this one.", d.Host.Machine.Arch.Value))
-	} else {
-		p.text(0, "Judged for this host: "+machineLine(d.Host)+".")
-		if x := runningXen(d.Host, d.Statement); x != "" {
-			p.text(0, x)
-		}
+	p.head(sgrBold, d.headline())
+	for _, w := range d.hostWords() {
+		p.text(0, w)
 	}
 	basis(p, d.Statement, d.Choice, d.Phase, d.Release, d.At, d.Host)
 	if len(d.Problems) > 0 {
@@ -125,6 +112,26 @@ func (d *Domains) WriteText(w io.Writer, s Style) error {
 	p.text(0, "xencheck domain -v shows all findings; xencheck explain "+domainKey(d.Domains)+" tells more about one.")
 	_, err := io.WriteString(w, p.String())
 	return err
+}
+
+// headline is the answer in one sentence.
+func (d *Domains) headline() string {
+	by := "the statement of " + d.Statement.Name
+	if d.Release != "" {
+		by = "Xen " + d.Release
+	}
+	if len(d.Domains) == 0 {
+		return "There is no domain in what was read."
+	}
+	return "By " + by + ", " + tally(d.Domains, "the") + "."
+}
+
+// hostWords says for which host the domains were judged.
+func (d *Domains) hostWords() []string {
+	if d.Host.Origin.Kind == facts.Paper {
+		return []string{fmt.Sprintf("Judged for a host of which nothing is known but that it is %s; --host judges for this one.", d.Host.Machine.Arch.Value)}
+	}
+	return append([]string{"Judged for this host: " + machineLine(d.Host) + "."}, nonEmpty(runningXen(d.Host, d.Statement))...)
 }
 
 // domainKey returns the key of the first row that speaks against a domain, or

@@ -170,6 +170,14 @@ func (r *Report) meaning() string {
 // basis says by which text was judged, and why by that one.
 func basis(p *page, st Statement, c Choice, phase support.Phase, release string, at time.Time, h *facts.Host) {
 	p.blank()
+	p.text(0, basisWords(st, c, phase, release, at, h))
+	for _, w := range basisWarnings(st, c) {
+		p.item(0, markWarn, "", w)
+	}
+}
+
+// basisWords is the paragraph of basis.
+func basisWords(st Statement, c Choice, phase support.Phase, release string, at time.Time, h *facts.Host) string {
 	s := "Judged as of " + at.Format(time.DateOnly) + " by the Xen Project's support statement"
 	if release != "" {
 		s += " for Xen " + release
@@ -190,14 +198,20 @@ func basis(p *page, st Statement, c Choice, phase support.Phase, release string,
 	if t := h.CollectedAt; t != nil && t.Format(time.DateOnly) != at.Format(time.DateOnly) {
 		s += " The facts were collected on " + t.Format(time.DateOnly) + "."
 	}
-	p.text(0, s)
+	return s
+}
+
+// basisWarnings says what is odd about the text or the choice, in sentences.
+func basisWarnings(st Statement, c Choice) []string {
 	older := nonEmpty(st.PointRelease)
 	if st.Shipped != nil {
 		older = nil // the first lines tell
 	}
+	var out []string
 	for _, w := range slices.Concat(st.Warnings, older, c.Remarks) {
-		p.item(0, markWarn, "", sentence(w))
+		out = append(out, sentence(w))
 	}
+	return out
 }
 
 // nonEmpty returns a list of s, or none.
@@ -360,35 +374,29 @@ type groups struct {
 
 // sort puts each finding into the one group where a reader looks for it.
 func (r *Report) sort() groups {
-	deciding := map[int]bool{}
-	for _, a := range append([]rules.Answer{r.Overall}, r.Answers...) {
-		if a.Intent == r.Overall.Intent || slices.Contains(r.Intents, a.Intent) {
-			for _, i := range a.Because {
-				deciding[i] = true
-			}
-		}
-	}
 	byDomains := usedByDomains(r.Domains)
 	var g groups
-	for i, f := range r.Findings {
-		decides := deciding[i] || slices.ContainsFunc(f.For, func(id string) bool { return slices.Contains(r.Intents, id) })
-		bad := lessThanGood(gradeOf(f)) && !onlyGated(f)
-		switch {
-		case f.Applies == rules.No:
-		case f.Outcome == rules.NotStated:
-			g.notes = append(g.notes, f)
-		case gradeOf(f) == rules.GradeUnknown && decides:
-			g.unknown = append(g.unknown, f)
-		case gradeOf(f) == rules.GradeUnknown:
-			g.minor = append(g.minor, f)
-		case bad && !decides && f.Row != nil && byDomains[f.Row.Key]:
-			// Told with the domains.
-		case bad && (decides || f.InUse == rules.Yes):
-			g.problems = append(g.problems, f)
-		case bad && len(f.For) > 0:
-			g.optional = append(g.optional, f)
-		case bad:
-			g.spare++
+	for _, f := range r.hostResults() {
+		switch f.standing {
+		case unsaid:
+			g.notes = append(g.notes, f.Finding)
+		case undecided:
+			if f.wanted {
+				g.unknown = append(g.unknown, f.Finding)
+			} else {
+				g.minor = append(g.minor, f.Finding)
+			}
+		case problem, optional, perhaps:
+			switch {
+			case !f.wanted && f.Row != nil && byDomains[f.Row.Key]:
+				// Told with the domains.
+			case f.standing == problem:
+				g.problems = append(g.problems, f.Finding)
+			case len(f.For) > 0:
+				g.optional = append(g.optional, f.Finding)
+			default:
+				g.spare++
+			}
 		}
 	}
 	for _, fs := range [][]rules.Finding{g.problems, g.optional} {
@@ -397,16 +405,6 @@ func (r *Report) sort() groups {
 		})
 	}
 	return g
-}
-
-// onlyGated reports whether nothing but the end of the release's support speaks
-// against what a row says. That is said once, by the finding about the release.
-func onlyGated(f rules.Finding) bool {
-	if f.Outcome != rules.Judged || f.Row == nil || f.Row.Key == "" {
-		return false
-	}
-	f.Level = f.Stated
-	return !lessThanGood(gradeOf(f))
 }
 
 // finding writes a finding with everything there is to it.
@@ -588,24 +586,30 @@ func addNew(list []string, more ...string) []string {
 
 // notes writes what lowers no verdict.
 func (r *Report) notes(p *page, g groups) {
-	if len(r.Notes)+len(g.notes)+len(r.UnknownOptions) == 0 {
+	notes := r.noteWords(g)
+	if len(notes) == 0 {
 		return
 	}
 	p.blank()
 	p.head(sgrBold, "Notes")
+	for _, n := range notes {
+		p.item(2, markNote, "", n)
+	}
+}
+
+// noteWords says what lowers no verdict.
+func (r *Report) noteWords(g groups) []string {
+	var out []string
 	for _, n := range r.Verdict.Notes {
-		p.item(2, markNote, "", sentence(n))
+		out = append(out, sentence(n))
 	}
 	if len(r.UnknownOptions) > 0 {
-		p.item(2, markNote, "", "Words of Xen's command line that no release documents, not judged: "+strings.Join(r.UnknownOptions, " "))
+		out = append(out, "Words of Xen's command line that no release documents, not judged: "+strings.Join(r.UnknownOptions, " "))
 	}
 	for _, f := range g.notes {
-		s := f.Title + ": " + f.Why
-		if f.Why == "" {
-			s = f.Title + ": " + OutcomeWords(f) + "."
-		}
-		p.item(2, markNote, "", s)
+		out = append(out, f.Title+": "+cmp.Or(f.Why, OutcomeWords(f)+"."))
 	}
+	return out
 }
 
 // state is what -v sorts rows by.
