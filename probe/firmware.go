@@ -17,13 +17,18 @@ const (
 )
 
 // masked returns why /sys/firmware shows nothing although every machine has
-// something there: container managers put an empty directory over it.
+// something there: container managers put an empty directory over it, and
+// without sysfs it is missing. The kernel itself always has it
+// (drivers/base/firmware.c).
 func (s *session) masked() *facts.Problem {
 	l := s.dir(sysFirmware, maxEntries)
-	if !s.whole || !l.known() || len(l.names) > 0 {
+	if !s.whole || len(l.names) > 0 || !l.known() && !l.absent() {
 		return nil
 	}
 	p := &facts.Problem{Cause: facts.NotExposed, Source: sysFirmware, Detail: "the directory is empty"}
+	if l.absent() {
+		p.Cause, p.Detail, p.Remedy = facts.NotMounted, "the directory is missing, as without sysfs", "mount -t sysfs sysfs /sys"
+	}
 	if s.host.Machine.Container.IsKnown() {
 		p.Cause, p.Detail, p.Remedy = facts.InContainer, "the container hides it", "run xencheck outside the container"
 	}

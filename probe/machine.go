@@ -118,6 +118,8 @@ func (s *session) readDeviceTree() facts.Observed[bool] {
 	switch {
 	case s.board != nil:
 		return facts.Is(!s.board.Stub, s.boardSource)
+	case s.masked() != nil:
+		return facts.Not[bool](s.masked())
 	case s.boardLook.absent() && !s.boardLook.partial:
 		return facts.Is(false, s.boardLook.source)
 	}
