@@ -232,7 +232,7 @@ func (e expectation) held(tree any) string {
 	if n, err := bytesOf(e.value); err == nil && got == strconv.FormatUint(n, 10) {
 		return ""
 	}
-	if got == e.value {
+	if strings.TrimSpace(got) == e.value {
 		return ""
 	}
 	return got

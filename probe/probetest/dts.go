@@ -195,6 +195,9 @@ func (c *dtsCompiler) node(name string) (*dtsNode, error) {
 			n.children = append(n.children, child)
 			continue
 		}
+		if len(n.children) > 0 {
+			return nil, fmt.Errorf("line %d: property %q behind a node", w.line, w.text)
+		}
 		p, err := c.property(w.text)
 		if err != nil {
 			return nil, err
