@@ -100,8 +100,21 @@ func (f *Finding) grade() (g Grade, counts bool) {
 }
 
 // answers combines the findings for what is wanted, and for everything else
-// that makes sense on this architecture.
+// that makes sense on this architecture, and says what each comes to without
+// those that are waived.
 func answers(j *judging, fs []Finding, wanted []string) (ids []string, overall Answer, all []Answer) {
+	ids, overall, all = combine(j, fs, wanted)
+	if rest := withoutWaived(fs); rest != nil {
+		_, left, allLeft := combine(j, rest, wanted)
+		overall.Counted = counted(overall.Grade, left.Grade, overall.Complete, left.Complete)
+		for i := range all {
+			all[i].Counted = counted(all[i].Grade, allLeft[i].Grade, all[i].Complete, allLeft[i].Complete)
+		}
+	}
+	return ids, overall, all
+}
+
+func combine(j *judging, fs []Finding, wanted []string) (ids []string, overall Answer, all []Answer) {
 	if len(wanted) == 0 {
 		wanted = []string{Base}
 	}

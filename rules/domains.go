@@ -29,6 +29,9 @@ type DomainVerdict struct {
 	// finding of a release whose support has ended comes before them and stands
 	// for all the rows that are bad for no other reason.
 	Because []int `json:"because"`
+	// Counted is what is left when waived findings are set aside; nil when that
+	// changes nothing.
+	Counted *Counted `json:"counted,omitempty"`
 	// Findings holds one finding for each row that domains decide and that is
 	// about this architecture, used or not, and before them what the domain
 	// uses and no row is about.
@@ -101,12 +104,20 @@ func (j *judging) domain(d *facts.Domain, own []ownRow, release []Finding, taint
 	if len(tainted) > 0 {
 		j.distrust(v.Findings)
 	}
-	v.Grade, v.Level, v.Complete, v.Because = j.sum(v.Findings)
-	if g.blank || damaged(*d) {
-		v.Complete = false
+	j.waive(v.Findings)
+	settle := func(grade Grade, complete bool) (Grade, bool) {
+		complete = complete && !g.blank && !damaged(*d)
+		if !complete && badness(grade) <= badness(GradeUnknown) {
+			grade = GradeUnknown
+		}
+		return grade, complete
 	}
-	if !v.Complete && badness(v.Grade) <= badness(GradeUnknown) {
-		v.Grade = GradeUnknown
+	v.Grade, v.Level, v.Complete, v.Because = j.sum(v.Findings)
+	v.Grade, v.Complete = settle(v.Grade, v.Complete)
+	if rest := withoutWaived(v.Findings); rest != nil {
+		grade, _, complete, _ := j.sum(rest)
+		grade, complete = settle(grade, complete)
+		v.Counted = counted(v.Grade, grade, v.Complete, complete)
 	}
 	return v
 }

@@ -95,6 +95,8 @@ type Finding struct {
 	// says so. Both are empty in the findings of the host.
 	Domain string `json:"domain,omitempty"`
 	Line   int    `json:"line,omitempty"`
+	// Waived is the waiver that sets this finding aside; nil when none does.
+	Waived *Waiver `json:"waived,omitempty"`
 }
 
 // Grade is a verdict's word: what combining findings comes to.
@@ -127,6 +129,9 @@ type Answer struct {
 	// Because holds indices into Verdict.Findings: those that make the grade,
 	// worst first, then those that are unknown.
 	Because []int `json:"because"`
+	// Counted is what is left when waived findings are set aside; nil when that
+	// changes nothing.
+	Counted *Counted `json:"counted,omitempty"`
 }
 
 // Verdict is everything Evaluate has to say.
@@ -143,4 +148,6 @@ type Verdict struct {
 	// Domains holds the verdict of each domain of the host that is known.
 	// None of them counts for Overall or Answers.
 	Domains []DomainVerdict `json:"domains,omitempty"`
+	// Waivers holds every waiver of the options with what became of it.
+	Waivers []WaiverUse `json:"waivers,omitempty"`
 }

@@ -103,10 +103,12 @@ func (c *Judge) Evaluate(h *facts.Host, o Options) *Verdict {
 	j.desk = nil
 	c.desks.Put(d)
 
+	j.waive(v.Findings)
 	v.Notes = j.notes()
 	v.Intents, v.Overall, v.Answers = answers(j, v.Findings, o.For)
 	v.Domains = j.hostDomains()
 	j.fold(v.Findings, v.Domains)
+	v.Waivers = WaiverUses(o, v.Findings, v.Domains)
 	v.Counts = count(v.Findings)
 	return v
 }

@@ -26,6 +26,9 @@ type Options struct {
 	// XenArch is the architecture Xen is to be built for: Arm64 or Arm32 on an
 	// Arm host. Empty means the one that fits the machine.
 	XenArch facts.Arch
+	// Waivers set findings aside that somebody answers for. Where several fit a
+	// finding, the first counts.
+	Waivers []Waiver
 }
 
 // Rule judges the rows under some headings.

@@ -72,7 +72,7 @@ func (j *judge) compiled(st *support.Statement) *rules.Judge {
 
 // options returns what the judgement depends on besides statement and facts.
 func (j *judge) options() rules.Options {
-	return rules.Options{At: j.at, For: j.o.wanted, XenArch: facts.Arch(j.o.xenArch)}
+	return rules.Options{At: j.at, For: j.o.wanted, XenArch: facts.Arch(j.o.xenArch), Waivers: j.streams.waivers}
 }
 
 // describe returns what a report says of a statement that a host is judged by.

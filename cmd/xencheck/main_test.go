@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,6 +25,7 @@ func fake(env map[string]string) (s *streams, out, errs *bytes.Buffer) {
 	return &streams{
 		in: strings.NewReader(""), out: out, err: errs,
 		env:     func(name string) string { return env[name] },
+		environ: func() []string { return slices.Sorted(maps.Keys(env)) },
 		columns: func() (int, bool) { return 0, false },
 		now:     func() time.Time { return time.Date(2026, 11, 21, 13, 14, 15, 0, time.UTC) },
 	}, out, errs

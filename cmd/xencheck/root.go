@@ -45,9 +45,12 @@ func newRoot(s *streams) *cobra.Command {
 	root.SetIn(s.in)
 	root.SetUsageFunc(help)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{c, err} })
+	root.PersistentFlags().String("config", configFile, "settings and waivers, a `FILE`, or none")
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return s.settle(c) }
 	root.AddCommand(
 		newCheck(s), newCollect(s), newEvaluate(s), newDomain(s), newCompare(s), newExplain(s),
 		newStatement(s), newRender(s), newSchema(s), newVersion(s),
+		newGate(s), newConfig(s),
 	)
 	root.InitDefaultCompletionCmd()
 	return root

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
+	"github.com/xencheck/xencheck/rules"
 )
 
 // streams is everything outside the process that the commands may touch
@@ -18,14 +19,19 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	env      func(string) string
+	environ  func() []string    // the names of everything in the environment
 	columns  func() (int, bool) // of the terminal that out is; false when it is none
 	now      func() time.Time
+
+	// What settle found out.
+	waivers []rules.Waiver
+	origin  map[string]string // by flag, where its value is from; missing where it is built in
 }
 
 // system returns the streams of this process.
 func system() *streams {
 	return &streams{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv, now: time.Now,
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv, now: time.Now, environ: envNames,
 		columns: func() (int, bool) {
 			if !term.IsTerminal(int(os.Stdout.Fd())) {
 				return 0, false
@@ -37,6 +43,15 @@ func system() *streams {
 			return w, true
 		},
 	}
+}
+
+// envNames lists the names of the environment.
+func envNames() []string {
+	all := os.Environ()
+	for i, kv := range all {
+		all[i], _, _ = strings.Cut(kv, "=")
+	}
+	return all
 }
 
 // defaultWidth is used where nothing tells the width.

@@ -154,6 +154,9 @@ func cellOf(f rules.Finding) Cell {
 	case rules.NotVisible, rules.NotEvaluated:
 		c.Words = quoted(c.Value)
 	}
+	if f.Waived != nil {
+		c.Words += ", waived by " + f.Waived.Owner
+	}
 	return c
 }
 

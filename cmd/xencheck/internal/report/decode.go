@@ -254,6 +254,9 @@ func (r *Report) check() error {
 	if err := checkDomains(r.Domains); err != nil {
 		return err
 	}
+	if err := checkWaivers(r.Waivers, r.Findings, r.Domains); err != nil {
+		return err
+	}
 	if !slices.Contains(Thresholds(), r.FailOn) {
 		return fmt.Errorf("fail_on: unknown threshold %q", r.FailOn)
 	}
@@ -287,6 +290,9 @@ func checkDomains(ds []rules.DomainVerdict) error {
 		if d.Level == (support.Level{}) {
 			return fmt.Errorf("domains[%d]: level is missing", i)
 		}
+		if err := checkCounted(d.Grade, d.Counted); err != nil {
+			return fmt.Errorf("domains[%d].%w", i, err)
+		}
 		for _, k := range d.Because {
 			if k < 0 || k >= len(d.Findings) {
 				return fmt.Errorf("domains[%d]: there is no finding %d", i, k)
@@ -295,6 +301,51 @@ func checkDomains(ds []rules.DomainVerdict) error {
 		if err := checkFindings(d.Findings); err != nil {
 			return fmt.Errorf("domains[%d].%w", i, err)
 		}
+	}
+	return nil
+}
+
+// checkWaivers refuses a finding that is waived by nobody: what is set aside
+// must be named.
+func checkWaivers(ws []rules.WaiverUse, host []rules.Finding, ds []rules.DomainVerdict) error {
+	known := map[rules.Waiver]bool{}
+	for i, w := range ws {
+		switch w.State {
+		case rules.WaiverUsed:
+			known[w.Waiver] = true
+		case rules.WaiverUnused, rules.WaiverExpired:
+		default:
+			return fmt.Errorf("waivers[%d].state: unknown state %q", i, w.State)
+		}
+	}
+	check := func(fs []rules.Finding) error {
+		for i, f := range fs {
+			if f.Waived != nil && !known[*f.Waived] {
+				return fmt.Errorf("findings[%d].waived: no such waiver in use", i)
+			}
+		}
+		return nil
+	}
+	if err := check(host); err != nil {
+		return err
+	}
+	for i, d := range ds {
+		if err := check(d.Findings); err != nil {
+			return fmt.Errorf("domains[%d].%w", i, err)
+		}
+	}
+	return nil
+}
+
+// checkCounted refuses a verdict without its waived findings that is worse than
+// the one with them.
+func checkCounted(g rules.Grade, c *rules.Counted) error {
+	switch {
+	case c == nil:
+	case !slices.Contains(grades(), c.Grade):
+		return fmt.Errorf("counted: unknown grade %q", c.Grade)
+	case c.Grade != g && c.Grade.AtLeast(g):
+		return fmt.Errorf("counted: %q is worse than the grade %q itself", c.Grade, g)
 	}
 	return nil
 }
@@ -315,6 +366,9 @@ func checkAnswers(answers []rules.Answer, findings int) error {
 		}
 		if a.Level == (support.Level{}) {
 			return fmt.Errorf("answer for %q: level is missing", a.Intent)
+		}
+		if err := checkCounted(a.Grade, a.Counted); err != nil {
+			return fmt.Errorf("answer for %q: %w", a.Intent, err)
 		}
 		for _, i := range a.Because {
 			if i < 0 || i >= findings {

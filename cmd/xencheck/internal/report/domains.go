@@ -28,6 +28,8 @@ type Domains struct {
 	Phase   support.Phase         `json:"phase"`
 	At      time.Time             `json:"at"`
 	Domains []rules.DomainVerdict `json:"domains"`
+	// Waivers holds every waiver of the configuration with what became of it.
+	Waivers []rules.WaiverUse `json:"waivers,omitempty"`
 	// Problems lists what could not be read of the configurations, as
 	// FILE:LINE:COLUMN: reason.
 	Problems []string `json:"problems"`
@@ -39,12 +41,12 @@ type Domains struct {
 }
 
 // NewDomains puts a report on domains together.
-func NewDomains(tool string, h *facts.Host, st Statement, c Choice, phase support.Phase, at time.Time, ds []rules.DomainVerdict, problems []string, f FailOn) *Domains {
+func NewDomains(tool string, h *facts.Host, st Statement, c Choice, phase support.Phase, at time.Time, ds []rules.DomainVerdict, waivers []rules.WaiverUse, problems []string, f FailOn) *Domains {
 	d := &Domains{
 		Kind: KindDomains, Schema: Schema, Tool: tool, Host: h, Statement: st, Choice: c,
 		Release: st.Release, Phase: phase, At: at.UTC().Truncate(time.Second),
 		Domains: append([]rules.DomainVerdict{}, listed(ds)...), Problems: append([]string{}, problems...),
-		FailOn: f, ExitCode: f.domains(ds),
+		Waivers: waivers, FailOn: f, ExitCode: f.domains(ds),
 	}
 	d.ExitMeaning = d.ExitCode.String()
 	return d
@@ -82,6 +84,9 @@ func DecodeDomains(data []byte) (*Domains, error) {
 	if err := checkDomains(d.Domains); err != nil {
 		return nil, err
 	}
+	if err := checkWaivers(d.Waivers, nil, d.Domains); err != nil {
+		return nil, err
+	}
 	switch want := d.FailOn.domains(d.Domains); {
 	case !slices.Contains(Thresholds(), d.FailOn):
 		return nil, fmt.Errorf("fail_on: unknown threshold %q", d.FailOn)
@@ -108,6 +113,7 @@ func (d *Domains) WriteText(w io.Writer, s Style) error {
 		}
 	}
 	writeDomains(p, d.Domains)
+	waivers(p, d.Waivers)
 	p.blank()
 	p.text(0, "xencheck domain -v shows all findings; xencheck explain "+domainKey(d.Domains)+" tells more about one.")
 	_, err := io.WriteString(w, p.String())

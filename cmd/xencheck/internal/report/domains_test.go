@@ -32,7 +32,7 @@ func guest(name string) rules.DomainVerdict {
 
 func domainsReport(ds ...rules.DomainVerdict) *Domains {
 	return NewDomains("xencheck test", bigServer(), statement422(), newest, support.FullSupport,
-		time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC), ds, []string{"c.cfg:4:1: not a value"}, FailNotSecurity)
+		time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC), ds, nil, []string{"c.cfg:4:1: not a value"}, FailNotSecurity)
 }
 
 func TestDomainsText(t *testing.T) {

@@ -19,6 +19,17 @@ const (
 	ExitInternal     ExitCode = 4 // a fault of xencheck itself
 )
 
+// The exit codes of a gate, besides those of wrong usage and of a fault. They
+// lie apart from the others, and from what a shell or a killed process ends
+// with: only GateRefused may stop a package manager.
+const (
+	GateAdvised      ExitCode = 10 // go on; something speaks against it
+	GateInconclusive ExitCode = 11 // go on; it could not be told
+	GateNotJudged    ExitCode = 12 // go on; there is no host here that could be judged
+	GateAsk          ExitCode = 20 // something speaks against it: ask the administrator
+	GateRefused      ExitCode = 30 // stop
+)
+
 // String returns the code in a word.
 func (c ExitCode) String() string {
 	switch c {
@@ -28,8 +39,16 @@ func (c ExitCode) String() string {
 		return "findings"
 	case ExitUsage:
 		return "usage"
-	case ExitInconclusive:
+	case ExitInconclusive, GateInconclusive:
 		return "inconclusive"
+	case GateAdvised:
+		return "advised"
+	case GateNotJudged:
+		return "not judged"
+	case GateAsk:
+		return "ask"
+	case GateRefused:
+		return "refused"
 	}
 	return "internal"
 }
@@ -78,7 +97,7 @@ func (f FailOn) grade() rules.Grade {
 }
 
 // Exit returns the exit code of a verdict: what the wanted intents and the
-// domains come to. With FailNever it is always ExitOK.
+// domains come to, waived findings set aside. With FailNever it is always ExitOK.
 func (f FailOn) Exit(v *rules.Verdict) ExitCode {
 	if f == FailNever {
 		return ExitOK
@@ -88,7 +107,7 @@ func (f FailOn) Exit(v *rules.Verdict) ExitCode {
 		if a.Intent != v.Overall.Intent && !slices.Contains(v.Intents, a.Intent) {
 			continue
 		}
-		code = code.Worse(f.exit(a.Grade, a.Complete))
+		code = code.Worse(f.counted(a.Grade, a.Complete, a.Counted))
 	}
 	return code
 }
@@ -97,9 +116,17 @@ func (f FailOn) Exit(v *rules.Verdict) ExitCode {
 func (f FailOn) domains(ds []rules.DomainVerdict) ExitCode {
 	code := ExitOK
 	for _, d := range ds {
-		code = code.Worse(f.exit(d.Grade, d.Complete))
+		code = code.Worse(f.counted(d.Grade, d.Complete, d.Counted))
 	}
 	return code
+}
+
+// counted is exit for what is left when waived findings are set aside.
+func (f FailOn) counted(g rules.Grade, complete bool, left *rules.Counted) ExitCode {
+	if left != nil {
+		g, complete = left.Grade, left.Complete
+	}
+	return f.exit(g, complete)
 }
 
 // exit returns the exit code of one grade.

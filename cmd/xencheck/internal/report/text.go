@@ -31,6 +31,7 @@ func (r *Report) WriteText(w io.Writer, s Style) error {
 	}
 	writeDomains(p, r.Domains)
 	r.unknowns(p, g)
+	waivers(p, r.Waivers)
 	r.optional(p, g)
 	r.notes(p, g)
 	if s.Verbose {
@@ -163,6 +164,9 @@ func (r *Report) meaning() string {
 	}
 	if !r.Overall.Complete && r.Overall.Grade != rules.GradeUnknown {
 		s += " Something else that decides could not be read."
+	}
+	if r.Overall.Counted != nil {
+		s += " Part of it is waived, and counts neither for the exit code nor for a gate."
 	}
 	return s
 }
@@ -425,6 +429,37 @@ func evidence(p *page, indent int, f rules.Finding) {
 	for _, n := range f.Notes {
 		p.field(indent, "Note:", n)
 	}
+	if w := f.Waived; w != nil {
+		p.field(indent, "Waived:", fmt.Sprintf("by %s until %s: %s", w.Owner, w.Expires, w.Reason))
+	}
+}
+
+// waivers writes what is set aside, by whom and why, and the waivers that set
+// nothing aside, since those want to be cleaned up.
+func waivers(p *page, ws []rules.WaiverUse) {
+	if len(ws) == 0 {
+		return
+	}
+	p.blank()
+	p.head(sgrBold, "Waivers")
+	for _, w := range ws {
+		id := cmp.Or(w.Row, "rule "+w.Rule)
+		where := ""
+		if w.Source != "" {
+			where = " (" + w.Source + ")"
+		}
+		switch w.State {
+		case rules.WaiverUsed:
+			p.item(2, markNote, "", id+where+": set aside, and counts neither for the exit code nor for a gate")
+		case rules.WaiverExpired:
+			p.item(2, markWarn, "", id+where+": expired on "+w.Expires+", and waives nothing any more")
+		default:
+			p.item(2, markWarn, "", id+where+": unused, there is nothing here that it could waive")
+		}
+		p.field(4, "Finding:", few(w.Titles, p.style.Verbose))
+		p.field(4, "Reason: ", w.Reason)
+		p.field(4, "Owner:  ", w.Owner+", until "+w.Expires)
+	}
 }
 
 // optional writes what it would mean to use what is there but not in use, one
@@ -664,6 +699,9 @@ func (r *Report) everyRow(p *page) {
 // row writes one finding in one paragraph.
 func (r *Report) row(p *page, f rules.Finding) {
 	s := f.Title + ": " + rowWords(f)
+	if f.Waived != nil {
+		s += "; waived by " + f.Waived.Owner
+	}
 	if f.Row != nil && f.Row.Line > 0 {
 		s += fmt.Sprintf(" [%s]", strings.TrimSuffix(fmt.Sprintf("line %d, %s", f.Row.Line, f.Row.Key), ", "))
 	}

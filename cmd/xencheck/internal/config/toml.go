@@ -1,0 +1,122 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// document is the form of a file. What may be left out is a pointer or a list.
+type document struct {
+	Xen     *string  `toml:"xen"`
+	For     []string `toml:"for"`
+	FailOn  *string  `toml:"fail-on"`
+	XenArch *string  `toml:"xen-arch"`
+	Gate    struct {
+		Mode     *string  `toml:"mode"`
+		Packages []string `toml:"packages"`
+	} `toml:"gate"`
+	Waiver []waiver `toml:"waiver"`
+}
+
+// waiver is one [[waiver]].
+type waiver struct {
+	Rule    string `toml:"rule"`
+	Row     string `toml:"row"`
+	Reason  string `toml:"reason"`
+	Owner   string `toml:"owner"`
+	Expires any    `toml:"expires"` // a TOML date, or text
+}
+
+// decode reads TOML and remembers in which line each key stands.
+func decode(name string, text []byte) (*document, lines, error) {
+	d := toml.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	var doc document
+	if err := d.Decode(&doc); err != nil {
+		return nil, nil, explain(name, err)
+	}
+	return &doc, linesOf(text), nil
+}
+
+// explain turns an error of the library into one line with a place.
+func explain(name string, err error) error {
+	var unknown *toml.StrictMissingError
+	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
+		e := &unknown.Errors[0]
+		line, _ := e.Position()
+		return &Error{name, line, fmt.Errorf("unknown setting %q", strings.Join(e.Key(), "."))}
+	}
+	var at *toml.DecodeError
+	if errors.As(err, &at) {
+		line, _ := at.Position()
+		return &Error{name, line, fmt.Errorf("not TOML as expected: %s", strings.TrimPrefix(at.Error(), "toml: "))}
+	}
+	return &Error{name, 0, fmt.Errorf("not TOML as expected: %s", strings.TrimPrefix(err.Error(), "toml: "))}
+}
+
+// lines holds the line of each key, those below [[waiver]] once for each.
+type lines map[string][]int
+
+// of returns the line of a key, the nth where it may stand more than once, and
+// 0 when it stands nowhere.
+func (l lines) of(key string, nth int) int {
+	if nth < len(l[key]) {
+		return l[key][nth]
+	}
+	return 0
+}
+
+// linesOf walks over a document that is known to be TOML.
+func linesOf(text []byte) lines {
+	found := lines{}
+	p := &unstable.Parser{}
+	p.Reset(text)
+	table, waivers := "", 0
+	for p.NextExpression() {
+		e := p.Expression()
+		var parts []string
+		line := 0
+		for it := e.Key(); it.Next(); {
+			n := it.Node()
+			if parts = append(parts, string(n.Data)); line == 0 {
+				line = p.Shape(n.Raw).Start.Line
+			}
+		}
+		key := strings.Join(parts, ".")
+		switch e.Kind {
+		case unstable.Table:
+			table = key
+		case unstable.ArrayTable:
+			table = key
+			if key == "waiver" {
+				waivers++
+			}
+			found[key] = append(found[key], line)
+		default:
+			if table != "" {
+				key = table + "." + key
+			}
+			n := 0
+			if table == "waiver" {
+				n = waivers - 1
+			}
+			for len(found[key]) < n {
+				found[key] = append(found[key], 0) // not given in an earlier one
+			}
+			found[key] = append(found[key], line)
+			if it := e.Value().Children(); e.Value().Kind == unstable.InlineTable {
+				for it.Next() { // gate = { mode = "ask" }, all in one line
+					for inner := it.Node().Key(); inner.Next(); {
+						found[key+"."+string(inner.Node().Data)] = []int{line}
+					}
+				}
+			}
+		}
+	}
+	return found
+}
