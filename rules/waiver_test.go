@@ -1,0 +1,87 @@
+package rules
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/xencheck/xencheck/probe/facts"
+)
+
+func TestWaivers(t *testing.T) {
+	big := func() *facts.Host {
+		return x86(func(h *facts.Host) { h.Memory.Physical = facts.Is(facts.Exactly(13*tib), "SMBIOS") })
+	}
+	row := Waiver{Row: "physical-memory--x86", Reason: "r", Owner: "o", Expires: "2099-12-31"}
+	rule := Waiver{Rule: "host-memory", Reason: "r", Owner: "o", Expires: "2099-12-31"}
+	late, other := row, row
+	late.Expires, other.Row = "2020-12-31", "physical-memory--arm64"
+	for _, tt := range []struct {
+		name    string
+		waivers []Waiver
+		left    Grade // of what counts; empty when everything does
+		states  []WaiverState
+	}{
+		{"none", nil, "", nil},
+		{"by row", []Waiver{row}, GradeSupported, []WaiverState{WaiverUsed}},
+		{"by rule", []Waiver{rule}, GradeSupported, []WaiverState{WaiverUsed}},
+		{"the first counts", []Waiver{row, rule}, GradeSupported, []WaiverState{WaiverUsed, WaiverUnused}},
+		{"expired", []Waiver{late}, "", []WaiverState{WaiverExpired}},
+		{"about another host", []Waiver{other}, "", []WaiverState{WaiverUnused}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			plain := Evaluate(statement(t, "4.22"), big(), Options{At: now})
+			v := Evaluate(statement(t, "4.22"), big(), Options{At: now, Waivers: tt.waivers})
+			if v.Overall.Grade != GradeNotSecurity || v.Overall.Level != plain.Overall.Level {
+				t.Errorf("waiving changed the verdict to %s", v.Overall.Grade)
+			}
+			var left Grade
+			if v.Overall.Counted != nil {
+				left = v.Overall.Counted.Grade
+			}
+			if left != tt.left {
+				t.Errorf("%q counts, want %q", left, tt.left)
+			}
+			var states []WaiverState
+			for _, u := range v.Waivers {
+				states = append(states, u.State)
+			}
+			if !slices.Equal(states, tt.states) {
+				t.Errorf("states %v, want %v", states, tt.states)
+			}
+		})
+	}
+}
+
+// Every finding that can be waived can be waived alone: then exactly what it
+// was the reason for no longer counts, and nothing else changes.
+func TestWaivingOneAtATime(t *testing.T) {
+	for _, host := range []*facts.Host{x86(nil), arm64(cores(a57(1, 0))), x86(func(h *facts.Host) { h.CPU.Physical = unknown[facts.Range]() })} {
+		plain := Evaluate(statement(t, "4.22"), host, Options{At: now, For: []string{Base, "passthrough"}})
+		n := 0
+		for i, f := range plain.Findings {
+			if !f.waivable() || f.Row == nil || f.Row.Key == "" {
+				continue
+			}
+			n++
+			w := Waiver{Row: f.Row.Key, Reason: "r", Owner: "o", Expires: "2099-12-31"}
+			v := Evaluate(statement(t, "4.22"), host, Options{At: now, For: []string{Base, "passthrough"}, Waivers: []Waiver{w}})
+			if v.Findings[i].Waived == nil || v.Waivers[0].State != WaiverUsed {
+				t.Errorf("%s: not waived", w.Row)
+			}
+			for k, a := range v.Answers {
+				if a.Grade != plain.Answers[k].Grade || a.Complete != plain.Answers[k].Complete {
+					t.Errorf("%s: the answer for %s changed", w.Row, a.Intent)
+				}
+				if a.Counted != nil && !slices.Contains(a.Because, i) {
+					t.Errorf("%s: it is no reason of the answer for %s, which changed", w.Row, a.Intent)
+				}
+				if a.Counted == nil && slices.Equal(a.Because, []int{i}) {
+					t.Errorf("%s: the only reason of the answer for %s still counts", w.Row, a.Intent)
+				}
+			}
+		}
+		if n == 0 {
+			t.Error("nothing could be waived")
+		}
+	}
+}
