@@ -16,8 +16,10 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/xencheck/xencheck/probe/facts"
 	"github.com/xencheck/xencheck/probe/internal/procfs"
@@ -34,7 +36,8 @@ import (
 // stays so, with its reason, and a directory keeps its list of names although
 // most of what it lists is not in the archive.
 const (
-	manifestName    = "MANIFEST.json"
+	// ManifestName is what the manifest is called, which comes first.
+	ManifestName    = "MANIFEST.json"
 	factsName       = "facts.json"
 	manifestFormat  = "xencheck sources"
 	manifestVersion = 1
@@ -115,7 +118,7 @@ func writeArchive(w io.Writer, m manifest, h *facts.Host, data map[string][]byte
 	}
 	// The manifest comes first: of an archive that is cut off, it still tells
 	// what is missing.
-	if err := addJSON(manifestName, m); err != nil {
+	if err := addJSON(ManifestName, m); err != nil {
 		return fmt.Errorf("writing the archive: %w", err)
 	}
 	if err := addJSON(factsName, h); err != nil {
@@ -202,34 +205,78 @@ func openArchive(name string) (Root, error) {
 	}
 	defer f.Close()
 	members, err := unpack(f)
-	if err != nil && len(members) == 0 {
-		return nil, fmt.Errorf("%s: not an archive of sources: %w", name, err)
+	root, err := replayMembers(members, err)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	root, merr := replay(members[manifestName], func(member string) ([]byte, error) {
+	return root, nil
+}
+
+// replayMembers returns the root of an unpacked archive; broken is what
+// unpacking it ended with.
+func replayMembers(members map[string][]byte, broken error) (Root, error) {
+	if broken != nil && len(members) == 0 {
+		return nil, fmt.Errorf("not an archive of sources: %w", broken)
+	}
+	return replay(members[ManifestName], func(member string) ([]byte, error) {
 		if b, ok := members[member]; ok {
 			return b, nil
 		}
-		if err != nil {
-			return nil, err
+		if broken != nil {
+			return nil, broken
 		}
 		return nil, fs.ErrNotExist
 	})
-	if merr != nil {
-		return nil, fmt.Errorf("%s: %w", name, merr)
+}
+
+// ArchiveStart is how many bytes [IsArchive] wants to see.
+const ArchiveStart = 1 << 10
+
+// IsArchive reports whether an uncompressed tar begins like an archive that
+// [WriteRaw] wrote.
+func IsArchive(start []byte) bool {
+	const block = 512 // of a tar: the header of the first member
+	return len(start) > block && bytes.HasPrefix(start, []byte(ManifestName+"\x00")) && IsManifest(start[block:])
+}
+
+// IsManifest reports whether a file begins like the manifest of such an
+// archive.
+func IsManifest(start []byte) bool {
+	return bytes.Contains(start[:min(len(start), 64)], []byte(strconv.Quote(manifestFormat)))
+}
+
+// ReadArchive reads an archive that [WriteRaw] wrote, from the uncompressed
+// tar, for [Options.FS]. It also returns when the facts were collected; nil
+// where the archive does not say so.
+func ReadArchive(r io.Reader) (Root, *time.Time, error) {
+	members, err := unpackTar(&countingReader{r: r})
+	root, err := replayMembers(members, err)
+	if err != nil {
+		return nil, nil, err
 	}
-	return root, nil
+	var h facts.Host
+	if json.Unmarshal(members[factsName], &h) != nil {
+		h.CollectedAt = nil // the facts are for reading: the archive does not depend on them
+	}
+	return root, h.CollectedAt, nil
 }
 
 // unpack reads the members of an archive. On an error it returns what came
 // before it.
 func unpack(r io.Reader) (map[string][]byte, error) {
-	members := map[string][]byte{}
 	counted := &countingReader{r: r}
 	zr, err := gzip.NewReader(counted)
 	if err != nil {
-		return members, err
+		return nil, err
 	}
-	tr := tar.NewReader(zr)
+	counted.unpacked = zr
+	return unpackTar(counted)
+}
+
+// unpackTar is unpack for what is not compressed, or no longer.
+func unpackTar(counted *countingReader) (map[string][]byte, error) {
+	members := map[string][]byte{}
+	tr := tar.NewReader(counted.content())
 	var total int64
 	for n := 0; ; n++ {
 		hdr, err := tr.Next()
@@ -266,9 +313,18 @@ func unpack(r io.Reader) (map[string][]byte, error) {
 	}
 }
 
+// countingReader counts the bytes that are read of an archive as it is stored.
 type countingReader struct {
-	r io.Reader
-	n int64
+	r        io.Reader
+	n        int64
+	unpacked io.Reader // what they unpack to; nil when they are not compressed
+}
+
+func (c *countingReader) content() io.Reader {
+	if c.unpacked != nil {
+		return c.unpacked
+	}
+	return c
 }
 
 func (c *countingReader) Read(p []byte) (int, error) {
@@ -280,7 +336,7 @@ func (c *countingReader) Read(p []byte) (int, error) {
 // openUnpacked returns a captured tree, or the root that its manifest
 // describes when it is an unpacked archive.
 func openUnpacked(t *treeRoot) (Root, error) {
-	b, err := t.ReadFile("/"+manifestName, maxUnpacked)
+	b, err := t.ReadFile("/"+ManifestName, maxUnpacked)
 	if err != nil {
 		return t, nil
 	}
@@ -300,17 +356,17 @@ type replayRoot struct {
 // replay builds the root that a manifest describes; read returns a member.
 func replay(b []byte, read func(member string) ([]byte, error)) (Root, error) {
 	if b == nil {
-		return nil, fmt.Errorf("not an archive of sources: it has no %s", manifestName)
+		return nil, fmt.Errorf("not an archive of sources: it has no %s", ManifestName)
 	}
 	var m manifest
 	if err := json.Unmarshal(b, &m); err != nil {
-		return nil, fmt.Errorf("%s: %w", manifestName, err)
+		return nil, fmt.Errorf("%s: %w", ManifestName, err)
 	}
 	if m.Format != manifestFormat {
-		return nil, fmt.Errorf("%s: format is %q, not %q", manifestName, m.Format, manifestFormat)
+		return nil, fmt.Errorf("%s: format is %q, not %q", ManifestName, m.Format, manifestFormat)
 	}
 	if m.Version > manifestVersion {
-		return nil, fmt.Errorf("%s: version %d is newer than this program understands", manifestName, m.Version)
+		return nil, fmt.Errorf("%s: version %d is newer than this program understands", ManifestName, m.Version)
 	}
 	root := &replayRoot{newMemoryRoot(), m.Live, m.Paper}
 	for _, e := range m.Entries {

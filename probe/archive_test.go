@@ -238,19 +238,19 @@ func TestDamagedArchive(t *testing.T) {
 		"no gzip":     []byte("%PDF-1.7 not an archive"),
 		"cut at once": b[:40],
 		"no manifest": rebuild(t, b, func(hdr *tar.Header, c []byte) []byte {
-			if hdr.Name == manifestName {
+			if hdr.Name == ManifestName {
 				return nil
 			}
 			return c
 		}),
 		"another manifest": rebuild(t, b, func(hdr *tar.Header, c []byte) []byte {
-			if hdr.Name == manifestName {
+			if hdr.Name == ManifestName {
 				return []byte(`{"format":"something else"}`)
 			}
 			return c
 		}),
 		"a newer manifest": rebuild(t, b, func(hdr *tar.Header, c []byte) []byte {
-			if hdr.Name == manifestName {
+			if hdr.Name == ManifestName {
 				return []byte(`{"format":"xencheck sources","version":99}`)
 			}
 			return c
@@ -306,7 +306,7 @@ func FuzzArchive(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(members[manifestName], []byte(m["/proc/cpuinfo"]))
+		f.Add(members[ManifestName], []byte(m["/proc/cpuinfo"]))
 	}
 	f.Add([]byte(`{"format":"xencheck sources","version":1,"live":true,"entries":[{"name":"../x","kind":"file","state":"known"}]}`), []byte("x"))
 	f.Fuzz(func(t *testing.T, b, content []byte) {

@@ -39,6 +39,7 @@ var bans = []struct {
 	{"…", "github.com/spf13/cobra", []string{"cmd/xencheck"}, "only the commands know the command line"},
 	{"…", "github.com/jaypipes/ghw…", []string{"probe/ghw.go"}, "a dependency lives behind one file"},
 	{"…", "github.com/pelletier/go-toml/v2…", []string{"cmd/xencheck/internal/config/toml.go"}, "a dependency lives behind one file"},
+	{"…", "github.com/klauspost/compress…", []string{"cmd/xencheck/internal/fleet/zstd.go"}, "a dependency lives behind one file"},
 	{"…", "github.com/klauspost/cpuid/v2", []string{"probe/cpuid.go"}, "a dependency lives behind one file"},
 }
 

@@ -22,6 +22,7 @@ type judge struct {
 	o       judgeOptions
 	at      time.Time
 	clock   string // a warning about the clock; empty when it can be believed
+	mu      sync.Mutex
 	opened  map[string]*support.Statement
 	ready   map[*support.Statement]*rules.Judge
 	latest  func() (*support.Statement, error) // the newest release on the judging date; read once
@@ -62,6 +63,8 @@ func (j *judge) report(h *facts.Host, release string) (*report.Report, error) {
 
 // compiled makes a statement ready to judge, once.
 func (j *judge) compiled(st *support.Statement) *rules.Judge {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	c := j.ready[st]
 	if c == nil {
 		c = rules.Compile(st)
@@ -87,6 +90,8 @@ func (j *judge) describe(st *support.Statement, h *facts.Host) report.Statement 
 // open opens a statement, or returns the one opened before: standard input, for
 // one, cannot be read twice.
 func (j *judge) open(name string) (*support.Statement, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	if st, ok := j.opened[name]; ok {
 		return st, nil
 	}

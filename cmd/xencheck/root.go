@@ -48,7 +48,7 @@ func newRoot(s *streams) *cobra.Command {
 	root.PersistentFlags().String("config", configFile, "settings and waivers, a `FILE`, or none")
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return s.settle(c) }
 	root.AddCommand(
-		newCheck(s), newCollect(s), newEvaluate(s), newDomain(s), newCompare(s), newExplain(s),
+		newCheck(s), newCollect(s), newEvaluate(s), newFleet(s), newDomain(s), newCompare(s), newExplain(s),
 		newStatement(s), newRender(s), newSchema(s), newVersion(s),
 		newGate(s), newConfig(s),
 	)

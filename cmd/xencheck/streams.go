@@ -21,6 +21,7 @@ type streams struct {
 	env      func(string) string
 	environ  func() []string    // the names of everything in the environment
 	columns  func() (int, bool) // of the terminal that out is; false when it is none
+	progress func() bool        // whether err is a terminal that progress can be shown on; nil for no
 	now      func() time.Time
 
 	// What settle found out.
@@ -32,6 +33,9 @@ type streams struct {
 func system() *streams {
 	return &streams{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv, now: time.Now, environ: envNames,
+		progress: func() bool {
+			return term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb"
+		},
 		columns: func() (int, bool) {
 			if !term.IsTerminal(int(os.Stdout.Fd())) {
 				return 0, false

@@ -17,6 +17,9 @@ const (
 	ExitUsage        ExitCode = 2 // wrong usage or bad input
 	ExitInconclusive ExitCode = 3 // nothing found, but something that decides is unknown
 	ExitInternal     ExitCode = 4 // a fault of xencheck itself
+	// ExitInterrupted ends a fleet that was interrupted by Ctrl-C, as shells
+	// have it: 128 and the number of SIGINT.
+	ExitInterrupted ExitCode = 130
 )
 
 // The exit codes of a gate, besides those of wrong usage and of a fault. They
@@ -49,6 +52,8 @@ func (c ExitCode) String() string {
 		return "ask"
 	case GateRefused:
 		return "refused"
+	case ExitInterrupted:
+		return "interrupted"
 	}
 	return "internal"
 }

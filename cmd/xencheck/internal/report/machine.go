@@ -122,33 +122,31 @@ const maxNamed = 4
 
 // processor names every distinct CPU once.
 func processor(c facts.CPU) string {
-	var names []string
-	add := func(n string) {
-		for _, seen := range names {
-			if seen == n {
-				return
-			}
-		}
-		names = append(names, n)
-	}
-	switch {
-	case c.X86 != nil:
-		for _, m := range c.X86.Models.Value {
-			if n := strings.Join(strings.Fields(m.Name), " "); n != "" {
-				add(n)
-			} else {
-				add(fmt.Sprintf("%s family %d model %d", m.Vendor, m.Family, m.Model))
-			}
-		}
-	case c.Arm != nil:
-		for _, core := range c.Arm.Cores.Value {
-			add(CoreName(core))
-		}
-	}
+	names := processors(c)
 	if len(names) > maxNamed {
 		names = append(names[:maxNamed], "…")
 	}
 	return strings.Join(names, " + ")
+}
+
+// processors is processor as a list.
+func processors(c facts.CPU) []string {
+	var names []string
+	switch {
+	case c.X86 != nil:
+		for _, m := range c.X86.Models.Value {
+			if n := strings.Join(strings.Fields(m.Name), " "); n != "" {
+				names = addNew(names, n)
+			} else {
+				names = addNew(names, fmt.Sprintf("%s family %d model %d", m.Vendor, m.Family, m.Model))
+			}
+		}
+	case c.Arm != nil:
+		for _, core := range c.Arm.Cores.Value {
+			names = addNew(names, CoreName(core))
+		}
+	}
+	return names
 }
 
 // CoreName says an Arm core in words: Cortex-A57 r1p2.

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/xencheck/xencheck/cmd/xencheck/internal/fleet"
+	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
+	"github.com/xencheck/xencheck/probe"
+)
+
+// fleetOptions are the flags of fleet.
+type fleetOptions struct {
+	xen     []string
+	where   []string
+	only    []string
+	filter  fleet.Filter
+	judge   judgeOptions
+	display displayOptions
+}
+
+// newFleet returns the command for many hosts.
+func newFleet(s *streams) *cobra.Command {
+	o := &fleetOptions{}
+	c := &cobra.Command{
+		Use:   "fleet [flags] FILE|DIR|-…",
+		Short: "Judge many hosts and sum them up",
+		Long: `Fleet judges the facts of any number of hosts: files of one JSON object or of
+many, directories, tar archives (plain, gzip or zstd), archives of collect --raw,
+and reports, in any mix; "-" is standard input.
+
+The summary counts each host once, by its newest record. The formats ndjson and
+csv have a line for every record, in order. A record that cannot be used is one
+line with its place, and the exit code is 2; all others are judged.
+
+--where selects hosts by terms that all have to hold: FIELD=VALUE,… is one of
+the values, FIELD~TEXT,… contains one of the texts, != and !~ are the opposite.
+Fields:
+` + fieldHelp(),
+		Example: `  xencheck fleet facts/
+  xencheck fleet --xen 4.17,4.22 hosts.ndjson
+  xencheck fleet --only unknown --format csv facts.tar.zst
+  xencheck fleet --where 'cpu~xeon row~memory' facts/
+  collect-all | xencheck fleet --format ndjson - | load`,
+		Args: usageArgs(cobra.MinimumNArgs(1)),
+	}
+	f := c.Flags()
+	f.StringSliceVar(&o.xen, "xen", []string{auto}, "`RELEASES` to judge by: auto is the one that fits each host; of several, changes from the first are shown")
+	f.StringArrayVar(&o.where, "where", nil, "count and write only the hosts that match `TERMS`; may be repeated")
+	f.StringSliceVar(&o.only, "only", nil, "only hosts with one of these `VERDICTS`")
+	o.judge.register(c)
+	choose(c, &o.display.format, "format", "", "FORMAT", "how to write the result; on a terminal summary, else ndjson", "summary", "ndjson", "csv", "json")
+	o.display.registerText(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := o.check(c, s); err != nil {
+			return err
+		}
+		return runFleet(c.Context(), s, o, args)
+	}
+	return c
+}
+
+func fieldHelp() string {
+	var b strings.Builder
+	for _, f := range fleet.Fields() {
+		name, doc, _ := strings.Cut(f, ": ")
+		fmt.Fprintf(&b, "  %-10s %s\n", name, doc)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// check settles what the flag parser cannot.
+func (o *fleetOptions) check(c *cobra.Command, s *streams) error {
+	if err := o.judge.check(c); err != nil {
+		return err
+	}
+	if err := o.display.check(c); err != nil {
+		return err
+	}
+	if len(o.xen) == 0 || slices.Contains(o.xen, "") {
+		return &usageError{c, errors.New("--xen must name releases, such as --xen 4.17,4.22")}
+	}
+	for i, x := range o.xen {
+		if slices.Contains(o.xen[:i], x) {
+			return &usageError{c, fmt.Errorf("--xen names %s twice", x)}
+		}
+	}
+	var err error
+	if o.filter, err = fleet.ParseFilter(o.where, o.only); err != nil {
+		return &usageError{c, fmt.Errorf("invalid filter: %w", err)}
+	}
+	if o.display.format == "" {
+		o.display.format = "ndjson"
+		if _, terminal := s.columns(); terminal && o.display.output == "" {
+			o.display.format = "summary"
+		}
+	}
+	return nil
+}
+
+// runFleet judges everything, whatever is wrong with a part of it.
+func runFleet(ctx context.Context, s *streams, o *fleetOptions, inputs []string) error {
+	if err := twice(slices.Concat(inputs, o.xen)...); err != nil {
+		return err
+	}
+	j := newFleetJudge(newJudge(s, o.judge))
+	for _, release := range o.xen {
+		// A statement that cannot be used is one error, not one for each host.
+		if release == auto {
+			continue
+		}
+		if _, err := j.open(release); err != nil {
+			return err
+		}
+	}
+	// The first Ctrl-C ends the reading, the next one the process.
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+
+	var sum *report.Fleet
+	progress, clear := s.fleetProgress()
+	err := s.deliver(o.display.output, func(w io.Writer) error {
+		var err error
+		sum, err = fleet.Run(ctx, fleet.Options{
+			Inputs: inputs, Stdin: s.in, Judge: j, Releases: o.xen, Where: o.filter, Sinks: o.sinks(s, w),
+			Tool: toolName(), At: j.at, Intents: o.judge.intents(), FailOn: report.FailOn(o.judge.failOn),
+			Probe: probe.Options{Tool: toolName(), Now: s.now}, Progress: progress,
+		})
+		return err
+	})
+	clear()
+	if err != nil {
+		return err
+	}
+	if sum == nil { // the reader of our output went away at once
+		return nil
+	}
+	s.fleetProblems(sum, o.display.format)
+	return result(sum.ExitCode)
+}
+
+// sinks returns what the format writes.
+func (o *fleetOptions) sinks(s *streams, w io.Writer) []fleet.Sink {
+	switch o.display.format {
+	case "ndjson":
+		return []fleet.Sink{&fleet.NDJSON{W: w}}
+	case "csv":
+		return []fleet.Sink{&fleet.CSV{W: w}}
+	case "json":
+		return []fleet.Sink{fleet.Finisher(func(f *report.Fleet) error { return report.Write(w, f) })}
+	}
+	return []fleet.Sink{fleet.Finisher(func(f *report.Fleet) error { return f.WriteText(w, o.display.style(s)) })}
+}
+
+// fleetProblems says in one line what could not be used; the place of each is
+// in the result.
+func (s *streams) fleetProblems(f *report.Fleet, format string) {
+	if f.Bad == 0 {
+		return
+	}
+	first := f.BadRecords[0]
+	place := fleet.Place{File: first.File, Line: first.Line}
+	if f.Bad == 1 {
+		s.line(fmt.Sprintf("%s: %s", place, first.Error))
+		return
+	}
+	s.line(fmt.Sprintf("%d of %d records could not be used; the first is %s: %s", f.Bad, f.Records, place, first.Error))
+}
+
+// fleetProgress returns what tells the progress on a terminal, and what takes
+// it away again; nil where standard error is none.
+func (s *streams) fleetProgress() (show func(fleet.Progress), clear func()) {
+	if s.progress == nil || !s.progress() {
+		return nil, func() {}
+	}
+	shown := false
+	show = func(p fleet.Progress) {
+		shown = true
+		line := fmt.Sprintf("%d hosts, %.0f a second", p.Records, p.Rate())
+		if p.Left >= 0 {
+			line += fmt.Sprintf(", %s left", p.Left.Round(1e9))
+		}
+		if p.Bad > 0 {
+			line += fmt.Sprintf(", %d could not be used", p.Bad)
+		}
+		fmt.Fprintf(s.err, "\r\x1b[K%s", line)
+	}
+	return show, func() {
+		if shown {
+			fmt.Fprint(s.err, "\r\x1b[K")
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package fleet
+
+import (
+	"strconv"
+
+	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
+	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/rules"
+	"github.com/xencheck/xencheck/support"
+)
+
+// Place says where a record stands. A member of an archive is named
+// ARCHIVE!MEMBER, and counted from its own beginning.
+type Place struct {
+	File   string
+	Line   int   // from 1; 0 where there are no lines, as of an archive of sources
+	Offset int64 // in bytes, from 0
+}
+
+// String returns FILE:LINE.
+func (p Place) String() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return p.File + ":" + strconv.Itoa(p.Line)
+}
+
+// Result is what became of one record.
+type Result struct {
+	Place Place
+	// Err says why the record could not be used. Nothing else is set then but
+	// Place.
+	Err  error
+	Host *facts.Host
+	// Judgements holds one for each release that was asked for, in that order.
+	Judgements []Judgement
+	// Selected is false for a record that the filter leaves out.
+	Selected bool
+}
+
+// Judgement is one host judged by one statement.
+type Judgement struct {
+	Statement *Statement
+	How       report.How
+	Grade     rules.Grade
+	Complete  bool
+	Level     support.Level
+	Exit      report.ExitCode
+	// Hurts holds what keeps the host from being supported, or from being
+	// known to be, for what it is wanted for; worst first.
+	Hurts []Hurt
+	// Report is the whole of it; nil unless a sink asked for reports.
+	Report *report.Report
+}
+
+// Statement is one that hosts are judged by. There is one of each in a run, so
+// that pointers can be compared.
+type Statement struct {
+	report.Statement
+	Phase support.Phase
+}
+
+// Hurt is one finding that lowers a verdict.
+type Hurt struct {
+	Key   string // of the row; empty for a property without a row
+	Title string
+	Grade rules.Grade
+	// Cause says why it is unknown, in words without what is particular to one
+	// host; empty unless Grade is unknown.
+	Cause string
+	Do    string // what to do about it; empty when there is nothing
+}
+
+// Name is what rows are filtered and counted by: the key, or else the title.
+func (h Hurt) Name() string {
+	if h.Key != "" {
+		return h.Key
+	}
+	return h.Title
+}
+
+// Judge judges hosts. It is called by many goroutines at once.
+type Judge interface {
+	// Judge judges a host by the statement that a release names, or by the one
+	// that fits the host. The report is made only when full is set.
+	Judge(h *facts.Host, release string, full bool) (Judgement, error)
+	// Horizon returns the statement of the branch of a Xen, as MAJOR.MINOR;
+	// nil where none is known here.
+	Horizon(branch string) *Statement
+}
+
+// Sink is something that a fleet is written to. Its methods are called by one
+// goroutine.
+type Sink interface {
+	// Record takes every record, in the order of the input. What r points to
+	// may be used again afterwards.
+	Record(r *Result) error
+	// Flush is called where the input pauses, and after the last record.
+	Flush() error
+	// Finish takes the summary, once, also of a run that was interrupted.
+	Finish(*report.Fleet) error
+}
+
+// Renderer is a sink that wants bytes of every record, which are made on all
+// cores. Its Record is not called.
+type Renderer interface {
+	Sink
+	// Render appends what is to be written for a record, perhaps nothing. It
+	// is called by many goroutines at once.
+	Render(dst []byte, r *Result) ([]byte, error)
+	// Write takes what Render made of the next records, in order.
+	Write(b []byte) error
+	// Full reports whether Render needs the reports.
+	Full() bool
+}

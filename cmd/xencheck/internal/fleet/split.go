@@ -1,0 +1,240 @@
+package fleet
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// MaxRecord bounds one record, in bytes. The facts of 4096 CPUs are below
+// 1 MiB, and a report on a host with hundreds of domains below this.
+const MaxRecord = 32 << 20
+
+const (
+	firstBuffer = 256 << 10
+	// byteOrderMark is what some editors put in front of UTF-8.
+	byteOrderMark = "\ufeff"
+	// noProgress is how many empty reads in a row a reader may answer.
+	noProgress = 100
+)
+
+var (
+	// errMore is returned by next when it would have to wait for input.
+	errMore     = errors.New("more input is needed")
+	errTooLarge = fmt.Errorf("longer than %d MiB", MaxRecord>>20)
+)
+
+// piece is one record of a stream, or one place where there should be one.
+type piece struct {
+	line   int    // where it begins, from 1
+	offset int64  // the same in bytes, from 0
+	data   []byte // of a record, a whole JSON object; valid until the next call
+	err    error  // why this is no record; data is nil then
+}
+
+// splitter cuts a stream into records: JSON objects one after the other, a
+// line each or spread over lines, or the elements of one JSON list.
+//
+// What is no record is told once and passed over. It reaches
+//
+//   - to the end of its line, where its first line holds more than the opening
+//     brace: so it is in a stream of one object a line;
+//   - to the next line that begins with a brace, where its first line is the
+//     brace alone, as in a stream of indented objects, and where the stream
+//     begins with something binary.
+//
+// Every byte of the stream is in exactly one record, one such place, or white
+// space between them (with the punctuation of the list).
+type splitter struct {
+	r      io.Reader
+	buf    []byte
+	at     int   // of the first byte in buf that is not used up
+	base   int64 // offset of buf[0] in the stream
+	line   int   // of buf[at]
+	ended  error // io.EOF or what reading failed with
+	list   bool  // the stream is one JSON list
+	binary bool  // the stream begins with what is no text: lines mean nothing there
+	begun  bool  // something else than white space was seen
+	found  bool  // a piece was told
+	object scanner
+	looked int // how far object has looked, from at
+}
+
+func newSplitter(r io.Reader) *splitter { return &splitter{r: r, line: 1} }
+
+// next returns the next piece; io.EOF at the end. With wait false it returns
+// errMore instead of reading.
+func (s *splitter) next(wait bool) (piece, error) {
+	p, err := s.look(wait)
+	s.found = s.found || err == nil
+	return p, err
+}
+
+func (s *splitter) look(wait bool) (piece, error) {
+	for {
+		if s.looked == 0 {
+			s.skipSpace()
+		}
+		if s.at < len(s.buf) {
+			if s.buf[s.at] != '{' {
+				return s.pass(unexpected(s.buf[s.at], "a JSON object"), s.binary && !s.found, wait)
+			}
+			if p, ok, err := s.record(wait); ok || err != nil {
+				return p, err
+			}
+		}
+		switch {
+		case s.ended == io.EOF && s.at == len(s.buf):
+			return piece{}, io.EOF
+		case s.ended != nil && s.at == len(s.buf):
+			err := s.ended
+			s.ended = io.EOF
+			return piece{line: s.line, offset: s.offset(), err: err}, nil
+		case s.ended != nil:
+			err := s.ended
+			if err == io.EOF {
+				err = errCut
+			}
+			s.ended = io.EOF // told once
+			return s.reject(err, wait)
+		case !wait:
+			return piece{}, errMore
+		}
+		s.fill()
+	}
+}
+
+// record looks for the end of the object that begins at s.at. It reports false
+// when more input is needed.
+func (s *splitter) record(wait bool) (piece, bool, error) {
+	n, done, err := s.object.scan(s.buf[s.at+s.looked:])
+	s.looked += n
+	switch {
+	case err != nil:
+		p, err := s.reject(err, wait)
+		return p, true, err
+	case s.looked > MaxRecord:
+		p, err := s.reject(errTooLarge, wait)
+		return p, true, err
+	case !done:
+		return piece{}, false, nil
+	}
+	p := piece{line: s.line, offset: s.offset(), data: s.buf[s.at : s.at+s.looked]}
+	s.use(s.looked)
+	return p, true, nil
+}
+
+// reject passes over what begins like an object and is none.
+func (s *splitter) reject(why error, wait bool) (piece, error) {
+	rest := s.buf[s.at:]
+	first := bytes.IndexByte(rest, '\n')
+	alone := first >= 0 && len(bytes.TrimSpace(rest[1:first])) == 0
+	return s.pass(why, alone, wait)
+}
+
+// pass passes over the rest of the line, and when lines is true over those
+// behind it that do not begin with a brace.
+func (s *splitter) pass(why error, lines, wait bool) (piece, error) {
+	if !wait && s.ended == nil && !s.passable(lines) {
+		return piece{}, errMore
+	}
+	p := piece{line: s.line, offset: s.offset(), err: why}
+	for s.skipLine() && lines {
+		if s.at == len(s.buf) && s.ended == nil {
+			s.fill()
+		}
+		if s.at < len(s.buf) && s.buf[s.at] == '{' {
+			break
+		}
+	}
+	return p, nil
+}
+
+// passable reports whether what pass passes over ends in the buffer.
+func (s *splitter) passable(lines bool) bool {
+	if lines {
+		return bytes.Contains(s.buf[s.at:], []byte("\n{"))
+	}
+	return bytes.IndexByte(s.buf[s.at:], '\n') >= 0
+}
+
+// skipLine goes to the beginning of the next line and keeps nothing of what it
+// passes over. It reports false where there is no next line.
+func (s *splitter) skipLine() bool {
+	for {
+		if n := bytes.IndexByte(s.buf[s.at:], '\n'); n >= 0 {
+			s.use(n + 1)
+			return true
+		}
+		s.use(len(s.buf) - s.at)
+		if s.ended != nil {
+			return false
+		}
+		s.fill()
+	}
+}
+
+// skipSpace passes over what may stand between records.
+func (s *splitter) skipSpace() {
+	i := s.at
+	if !s.begun && s.base == 0 && i == 0 && bytes.HasPrefix(s.buf, []byte(byteOrderMark)) {
+		i = len(byteOrderMark)
+	}
+	for ; i < len(s.buf); i++ {
+		switch c := s.buf[i]; {
+		case c == '\n':
+			s.line++
+		case c == ' ' || c == '\t' || c == '\r':
+		case c == '[' && !s.begun:
+			s.begun, s.list = true, true
+		case (c == ',' || c == ']') && s.list:
+		default:
+			s.begun = true
+			s.at = i
+			return
+		}
+	}
+	s.at = i
+}
+
+// use moves on by n bytes, to where no record has begun.
+func (s *splitter) use(n int) {
+	s.line += bytes.Count(s.buf[s.at:s.at+n], []byte{'\n'})
+	s.at += n
+	s.looked, s.object = 0, scanner{}
+}
+
+func (s *splitter) offset() int64 { return s.base + int64(s.at) }
+
+// fill reads once. What is used up makes room; an object that does not fit gets
+// a larger buffer.
+func (s *splitter) fill() {
+	if s.buf == nil {
+		s.buf = make([]byte, 0, firstBuffer)
+	}
+	if s.at > 0 {
+		s.base += int64(s.at)
+		s.buf = s.buf[:copy(s.buf, s.buf[s.at:])]
+		s.at = 0
+	}
+	if len(s.buf) == cap(s.buf) {
+		larger := make([]byte, len(s.buf), min(2*cap(s.buf), MaxRecord+firstBuffer))
+		copy(larger, s.buf)
+		s.buf = larger
+	} else if len(s.buf) == 0 && cap(s.buf) > firstBuffer {
+		s.buf = make([]byte, 0, firstBuffer) // one huge record costs no more than its own time
+	}
+	for range noProgress {
+		n, err := s.r.Read(s.buf[len(s.buf):cap(s.buf)])
+		s.buf = s.buf[:len(s.buf)+n]
+		if err != nil {
+			s.ended = err
+			return
+		}
+		if n > 0 && !bytes.HasPrefix([]byte(byteOrderMark), s.buf) {
+			return
+		}
+	}
+	s.ended = io.ErrNoProgress
+}

@@ -1,0 +1,281 @@
+package fleet
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
+	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/rules"
+)
+
+// What a summary tells apart. Beyond that it still counts, without saying what:
+// no honest fleet has so many kinds of hosts, and memory has to be bounded for
+// the others as well.
+const (
+	maxHurts    = 1 << 15
+	maxHardware = 1 << 16
+	maxVerdicts = 1 << 16
+	maxListed   = 100 // bad records in a summary
+)
+
+// register numbers things in the order in which they come, from 1. Zero stands
+// for all those that came when it was full. It may be used by many goroutines.
+type register[K comparable] struct {
+	most  int
+	mu    sync.RWMutex
+	index map[K]uint32
+	list  []K
+}
+
+func newRegister[K comparable](most int) *register[K] {
+	return &register[K]{most: most, index: map[K]uint32{}}
+}
+
+func (r *register[K]) id(k K) uint32 {
+	r.mu.RLock()
+	n, ok := r.index[k]
+	r.mu.RUnlock()
+	if ok {
+		return n
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n, ok := r.index[k]; ok {
+		return n
+	}
+	if len(r.list) == r.most {
+		return 0
+	}
+	r.list = append(r.list, k)
+	r.index[k] = uint32(len(r.list))
+	return uint32(len(r.list))
+}
+
+// foundXen is the Xen that a host has.
+type foundXen struct {
+	branch string // MAJOR.MINOR; empty when none was found
+	how    report.How
+}
+
+// tally counts. A record is first boiled down to two short keys, by any
+// goroutine; then they are counted one after the other.
+type tally struct {
+	judge    Judge
+	asked    int
+	xens     *register[foundXen]
+	stated   *register[*Statement]
+	hurts    *register[Hurt]
+	newest   *newest
+	hardware map[string]uint32 // what hosts are grouped by
+	verdicts map[string]uint32
+	nameless map[entry]int
+	records  int
+	bad      int
+	bytes    int64
+	badFirst []report.BadRecord
+}
+
+// leftOut is the verdict of a record that the filter leaves out.
+const leftOut = 0
+
+func newTally(j Judge, asked int) *tally {
+	return &tally{
+		judge: j, asked: asked,
+		xens: newRegister[foundXen](1 << 12), stated: newRegister[*Statement](1 << 12), hurts: newRegister[Hurt](maxHurts),
+		newest: newNewest(), hardware: map[string]uint32{}, verdicts: map[string]uint32{"": leftOut}, nameless: map[entry]int{},
+	}
+}
+
+// boiled is a record boiled down: who, when, and the keys of what is counted.
+type boiled struct {
+	hash              uint64 // of the name; 0 for a host without one
+	time              uint32
+	hardware, verdict []byte
+}
+
+// boil appends the keys of a record to buf, which it returns.
+func (t *tally) boil(r *Result, buf []byte) (boiled, []byte) {
+	b := boiled{time: moment(r.Host.CollectedAt)}
+	if r.Host.Name != "" {
+		b.hash = t.newest.hash(r.Host.Name)
+	}
+	if !r.Selected {
+		return b, buf
+	}
+	start := len(buf)
+	buf = report.AppendHardware(buf, r.Host)
+	b.hardware = buf[start:len(buf):len(buf)]
+	start = len(buf)
+	buf = t.appendVerdict(buf, r)
+	b.verdict = buf[start:len(buf):len(buf)]
+	return b, buf
+}
+
+// moment is when facts were collected, in seconds since 1970; 0 for facts that
+// do not say so, which are older than any that do.
+func moment(at *time.Time) uint32 {
+	if at == nil {
+		return 0
+	}
+	return uint32(min(max(at.Unix(), 0), 1<<32-1))
+}
+
+// appendVerdict writes what is counted of a judged host:
+//
+//	its Xen, then for each release asked for
+//	the statement, the grade, the exit code, how many hurts, the hurts
+func (t *tally) appendVerdict(buf []byte, r *Result) []byte {
+	buf = binary.AppendUvarint(buf, uint64(t.xens.id(xenOf(r.Host))))
+	for i := range r.Judgements {
+		j := &r.Judgements[i]
+		buf = binary.AppendUvarint(buf, uint64(t.stated.id(j.Statement)))
+		buf = append(buf, byte(gradeIndex(j.Grade)), byte(j.Exit))
+		buf = binary.AppendUvarint(buf, uint64(len(j.Hurts)))
+		for _, h := range j.Hurts {
+			buf = binary.AppendUvarint(buf, uint64(t.hurts.id(h)))
+		}
+	}
+	return buf
+}
+
+// xenOf returns the Xen a host runs, or else the newest of those installed.
+func xenOf(h *facts.Host) foundXen {
+	if v, ok := h.Xen.Running.Get(); ok {
+		return foundXen{branchOf(v), report.Running}
+	}
+	if vs, ok := h.Xen.Installed.Get(); ok && len(vs) > 0 {
+		return foundXen{branchOf(slices.MaxFunc(vs, func(a, b facts.XenVersion) int {
+			return cmp.Or(cmp.Compare(a.Major, b.Major), cmp.Compare(a.Minor, b.Minor))
+		})), report.Installed}
+	}
+	return foundXen{"", report.Newest}
+}
+
+func branchOf(v facts.XenVersion) string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
+
+// count counts a record.
+func (t *tally) count(b boiled) {
+	e := entry{verdict: leftOut}
+	if b.verdict != nil {
+		e = entry{number(t.hardware, b.hardware, maxHardware), t.verdict(b.verdict)}
+	}
+	if b.hash == 0 {
+		t.nameless[e]++
+		return
+	}
+	t.newest.add(b.hash, b.time, e)
+}
+
+// number numbers keys from 1; 0 stands for all those that came too late.
+func number(index map[string]uint32, key []byte, most int) uint32 {
+	n, ok := index[string(key)]
+	if !ok && len(index) < most {
+		n = uint32(len(index)) + 1
+		index[string(key)] = n
+	}
+	return n
+}
+
+// verdict numbers verdicts. One too many keeps what decides and loses its
+// reasons.
+func (t *tally) verdict(key []byte) uint32 {
+	if n, ok := t.verdicts[string(key)]; ok {
+		return n
+	}
+	if len(t.verdicts) >= maxVerdicts {
+		v := decodeVerdict(string(key), t.asked)
+		for i := range v.judged {
+			v.judged[i].hurts = nil
+		}
+		key = v.append(nil)
+		if n, ok := t.verdicts[string(key)]; ok {
+			return n
+		}
+	}
+	n := uint32(len(t.verdicts))
+	t.verdicts[string(key)] = n
+	return n
+}
+
+// verdictKey is what appendVerdict wrote.
+type verdictKey struct {
+	xen    uint32
+	judged []judgedKey
+}
+
+type judgedKey struct {
+	statement uint32
+	grade     int
+	exit      report.ExitCode
+	hurts     []uint32
+}
+
+func (v *verdictKey) append(buf []byte) []byte {
+	buf = binary.AppendUvarint(buf, uint64(v.xen))
+	for _, j := range v.judged {
+		buf = binary.AppendUvarint(buf, uint64(j.statement))
+		buf = append(buf, byte(j.grade), byte(j.exit))
+		buf = binary.AppendUvarint(buf, uint64(len(j.hurts)))
+		for _, h := range j.hurts {
+			buf = binary.AppendUvarint(buf, uint64(h))
+		}
+	}
+	return buf
+}
+
+// decodeVerdict reads a key. It was written by this very run, so it is whole.
+func decodeVerdict(key string, asked int) verdictKey {
+	b := []byte(key)
+	number := func() uint32 {
+		n, k := binary.Uvarint(b)
+		b = b[k:]
+		return uint32(n)
+	}
+	v := verdictKey{xen: number()}
+	for range asked {
+		j := judgedKey{statement: number(), grade: int(b[0]), exit: report.ExitCode(b[1])}
+		b = b[2:]
+		for range number() {
+			j.hurts = append(j.hurts, number())
+		}
+		v.judged = append(v.judged, j)
+	}
+	return v
+}
+
+// fail counts a record that could not be used.
+func (t *tally) fail(p Place, err error) {
+	t.bad++
+	if len(t.badFirst) < maxListed {
+		t.badFirst = append(t.badFirst, badRecord(p, err))
+	}
+}
+
+func badRecord(p Place, err error) report.BadRecord {
+	return report.BadRecord{Kind: report.KindError, Schema: report.Schema, File: p.File, Line: p.Line, Offset: p.Offset, Error: err.Error()}
+}
+
+// grades lists every grade, best first.
+func grades() []rules.Grade {
+	return []rules.Grade{
+		rules.GradeSupported, rules.GradeSecurityOnly, rules.GradeExternal, rules.GradeConditional,
+		rules.GradeNotSecurity, rules.GradeOutside, rules.GradeUnknown,
+	}
+}
+
+func gradeIndex(g rules.Grade) int { return slices.Index(grades(), g) }
+
+// keysOf returns the keys of an index by their numbers.
+func keysOf(index map[string]uint32) []string {
+	keys := make([]string, len(index)+1)
+	for k, n := range maps.All(index) {
+		keys[n] = k
+	}
+	return keys
+}

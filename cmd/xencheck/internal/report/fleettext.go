@@ -1,0 +1,418 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/xencheck/xencheck/rules"
+	"github.com/xencheck/xencheck/support"
+)
+
+// fleetShown is how many lines a list of a summary has unless all are wanted.
+const fleetShown = 15
+
+// WriteText writes a summary for people.
+func (f *Fleet) WriteText(w io.Writer, s Style) error {
+	p := newPage(s)
+	f.head(p)
+	f.verdicts(p)
+	f.reasons(p)
+	f.upgrades(p)
+	f.horizons(p)
+	f.hardware(p)
+	f.badRecords(p)
+	f.statements(p)
+	p.blank()
+	p.text(0, "Security advisories (XSAs) are not checked.")
+	_, err := io.WriteString(w, p.String())
+	return err
+}
+
+// head says what was counted.
+func (f *Fleet) head(p *page) {
+	p.head(sgrBold, fmt.Sprintf("%s, judged as of %s.", hosts(f.Hosts), f.At.Format(time.DateOnly)))
+	if f.Interrupted {
+		p.item(0, markWarn, "", "The run was interrupted: this is what had been read by then.")
+	}
+	var of []string
+	add := func(n int, one, many string) {
+		if n == 1 {
+			of = append(of, "1 "+one)
+		} else if n > 1 {
+			of = append(of, thousands(n)+" "+many)
+		}
+	}
+	add(f.Older, "is older than another one of its host", "are older than another one of their host")
+	add(f.Bad, "could not be used", "could not be used")
+	line := count(f.Records, "record was", "records were") + " read"
+	if len(of) > 0 {
+		line += ": " + strings.Join(of, ", ")
+	}
+	p.text(0, line+".")
+	if f.Filter != "" {
+		p.text(0, fmt.Sprintf("Only hosts with %s are counted; %s left out.", f.Filter, count(f.LeftOut, "host is", "hosts are")))
+	}
+	if f.Nameless > 0 {
+		p.text(0, fmt.Sprintf("%s no name; each record of theirs counts as a host of its own.", count(f.Nameless, "host has", "hosts have")))
+	}
+	if f.Passed > 0 {
+		p.text(0, fmt.Sprintf("%s of directories or archives passed over, since nothing in them looks like a record.", count(f.Passed, "file was", "files were")))
+	}
+}
+
+// verdicts writes the hosts by verdict and release.
+func (f *Fleet) verdicts(p *page) {
+	if f.Hosts == 0 {
+		return
+	}
+	total := FleetGrades{}
+	for _, v := range f.Verdicts {
+		for g, n := range v.Grades {
+			total[g] += n
+		}
+	}
+	shown := slices.DeleteFunc(grades(), func(g rules.Grade) bool { return total[g] == 0 })
+	rows := [][]string{{"", "hosts"}}
+	for _, g := range shown {
+		rows[0] = append(rows[0], gradeHead(g))
+	}
+	for _, v := range f.Verdicts {
+		row := []string{"by " + f.releaseOf(v), thousands(v.Hosts)}
+		for _, g := range shown {
+			row = append(row, thousands(v.Grades[g]))
+		}
+		rows = append(rows, row)
+	}
+	p.blank()
+	p.head(sgrBold, "Hosts by verdict, for "+strings.Join(f.intentTitles(), ", "))
+	p.grid(2, rows)
+}
+
+// releaseOf names the release of a line, and why it was taken.
+func (f *Fleet) releaseOf(v FleetVerdicts) string {
+	name := releaseName(f.Statements[v.Statement].Statement)
+	if f.Asked[v.Asked] == "auto" && len(f.Asked) > 1 {
+		return name + " (auto)"
+	}
+	return name
+}
+
+func (f *Fleet) intentTitles() []string {
+	var titles []string
+	for _, in := range rules.Intents() {
+		if slices.Contains(f.Intents, in.ID) {
+			titles = append(titles, in.Title)
+		}
+	}
+	return titles
+}
+
+// gradeHead is a grade in a word or two.
+func gradeHead(g rules.Grade) string {
+	switch g {
+	case rules.GradeSupported:
+		return "supported"
+	case rules.GradeSecurityOnly:
+		return "security only"
+	case rules.GradeExternal:
+		return "external"
+	case rules.GradeConditional:
+		return "conditional"
+	case rules.GradeNotSecurity:
+		return "not security"
+	case rules.GradeOutside:
+		return "outside"
+	}
+	return "unknown"
+}
+
+// reasons writes what hurts most, and what could not be told.
+func (f *Fleet) reasons(p *page) {
+	f.hurtList(p, "What keeps hosts from being supported, most hosts first", f.Hurts)
+	f.hurtList(p, "What could not be told, and why", f.Unknown)
+}
+
+func (f *Fleet) hurtList(p *page, head string, list []FleetHurt) {
+	if len(list) == 0 {
+		return
+	}
+	p.blank()
+	p.head(sgrBold, head)
+	width := 0
+	for _, h := range list {
+		width = max(width, len(thousands(h.Hosts)))
+	}
+	for _, h := range first(p, list) {
+		m := markOf(h.Grade)
+		n := thousands(h.Hosts)
+		p.item(2, m, "", strings.Repeat("\u00a0", width-len(n))+n+" "+f.hurtWords(h))
+		if h.Do != "" {
+			p.field(width+5, "Do:", h.Do)
+		}
+	}
+	p.more(len(list))
+}
+
+// hurtWords says what hurts and how.
+func (f *Fleet) hurtWords(h FleetHurt) string {
+	words := gradeWords(h.Grade)
+	if h.Cause != "" {
+		words = h.Cause
+	}
+	s := h.Title + ": " + words
+	if len(f.Asked) > 1 {
+		var by []string
+		for i, n := range h.ByAsked {
+			by = append(by, fmt.Sprintf("%s: %s", f.Asked[i], thousands(n)))
+		}
+		s += " (" + strings.Join(by, ", ") + ")"
+	}
+	return s
+}
+
+// gradeWords says what a grade means for a reason.
+func gradeWords(g rules.Grade) string {
+	switch g {
+	case rules.GradeSupported:
+		return "supported"
+	case rules.GradeSecurityOnly:
+		return "security fixes only"
+	case rules.GradeExternal:
+		return "security support by another project"
+	case rules.GradeConditional:
+		return "security supported under conditions"
+	case rules.GradeNotSecurity:
+		return "not security supported"
+	case rules.GradeOutside:
+		return "outside the support statement"
+	}
+	return "could not be determined"
+}
+
+// upgrades writes what a change of release does.
+func (f *Fleet) upgrades(p *page) {
+	for _, u := range f.Upgrades {
+		p.blank()
+		p.head(sgrBold, fmt.Sprintf("From %s to %s", f.Asked[u.From], f.Asked[u.To]))
+		line := fmt.Sprintf("%s better, %s worse, %s the same", thousands(u.Better), thousands(u.Worse), thousands(u.Same))
+		if u.Undecided > 0 {
+			line += fmt.Sprintf("; %s cannot be told", thousands(u.Undecided))
+		}
+		p.text(2, line+".")
+		for _, side := range []struct {
+			m    mark
+			list []FleetHurt
+			what string
+		}{{markGood, u.Gains, "no longer"}, {markBad, u.Losses, "now"}} {
+			for _, h := range first(p, side.list) {
+				p.item(2, side.m, "", fmt.Sprintf("%s %s: %s %s", thousands(h.Hosts), h.Title, side.what, gradeWords(h.Grade)))
+			}
+			p.more(len(side.list))
+		}
+	}
+}
+
+// horizons writes when the support of the Xen that hosts have ends.
+func (f *Fleet) horizons(p *page) {
+	if !slices.ContainsFunc(f.Horizons, func(h FleetHorizon) bool { return h.Release != "" }) {
+		return
+	}
+	p.blank()
+	p.head(sgrBold, "How long the Xen that hosts have is supported")
+	none := 0
+	for _, h := range f.Horizons {
+		if h.Release == "" {
+			none += h.Hosts
+			continue
+		}
+		p.item(2, h.mark(), "", fmt.Sprintf("Xen %s %s on %s: %s", h.Release, h.How, hosts(h.Hosts), h.words()))
+	}
+	if none > 0 {
+		p.item(2, markNote, "", fmt.Sprintf("on %s no Xen was found", hosts(none)))
+	}
+}
+
+func (h FleetHorizon) mark() mark {
+	switch {
+	case h.Phase == "":
+		return markUnknown
+	case h.Phase == support.Ended:
+		return markBad
+	case h.Phase != support.FullSupport, h.Days != nil && *h.Days <= SoonDays:
+		return markWarn
+	}
+	return markGood
+}
+
+func (h FleetHorizon) words() string {
+	if h.Phase == "" {
+		return "no statement of that release is known here"
+	}
+	s := phaseWords(h.Phase, Statement{SupportedUntil: h.SupportedUntil, SecuritySupportUntil: h.SecuritySupportUntil})
+	if h.Phase == support.FullSupport {
+		s += ", with security fixes until " + h.SecuritySupportUntil
+	}
+	if h.Days != nil && *h.Days >= 0 && *h.Days <= SoonDays {
+		s += fmt.Sprintf(": in %s", count(*h.Days, "day", "days"))
+	}
+	return s
+}
+
+// hardware writes the groups of hosts that are alike.
+func (f *Fleet) hardware(p *page) {
+	if len(f.Hardware) == 0 {
+		return
+	}
+	p.blank()
+	p.head(sgrBold, "Hosts that are alike")
+	width := len(thousands(f.Hardware[0].Hosts))
+	for _, h := range first(p, f.Hardware) {
+		n := thousands(h.Hosts)
+		p.text(2, strings.Repeat("\u00a0", width-len(n))+n+" × "+h.Name)
+		var by []string
+		for i, g := range h.Grades {
+			s := g.words()
+			if len(f.Asked) > 1 {
+				s = f.Asked[i] + ": " + s
+			}
+			by = append(by, s)
+		}
+		p.text(width+5, strings.Join(by, "; "))
+	}
+	p.more(len(f.Hardware))
+}
+
+// words says how many hosts have which verdict, worst first.
+func (g FleetGrades) words() string {
+	var parts []string
+	for _, grade := range slices.Backward(grades()) {
+		if n := g[grade]; n > 0 {
+			word := gradeWords(grade)
+			if grade == rules.GradeUnknown {
+				word = "unknown"
+			}
+			parts = append(parts, thousands(n)+" "+word)
+		}
+	}
+	if len(parts) == 1 {
+		_, word, _ := strings.Cut(parts[0], " ")
+		return word
+	}
+	return strings.Join(parts, ", ")
+}
+
+// badRecords writes the first records that could not be used.
+func (f *Fleet) badRecords(p *page) {
+	if f.Bad == 0 {
+		return
+	}
+	p.blank()
+	p.head(sgrBold, "Records that could not be used")
+	for _, b := range first(p, f.BadRecords) {
+		place := b.File
+		if b.Line > 0 {
+			place += ":" + strconv.Itoa(b.Line)
+		}
+		p.item(2, markBad, "", fmt.Sprintf("%s: %s (at byte %d)", place, b.Error, b.Offset))
+	}
+	shown := len(first(p, f.BadRecords))
+	if f.Bad > shown {
+		p.text(4, fmt.Sprintf("and %s more.", thousands(f.Bad-shown)))
+	}
+}
+
+// statements names what was judged by.
+func (f *Fleet) statements(p *page) {
+	if len(f.Statements) == 0 {
+		return
+	}
+	p.blank()
+	p.head(sgrBold, "Judged by these support statements of the Xen Project")
+	for _, s := range f.Statements {
+		rev := strings.TrimSpace("revision " + s.Revision + " of " + s.Date)
+		if s.Revision == "" {
+			rev = s.Origin
+		}
+		p.text(2, fmt.Sprintf("%s: %s, %s; %s", releaseName(s.Statement), rev, phaseWords(s.Phase, s.Statement), hosts(s.Hosts)))
+		for _, w := range s.Warnings {
+			p.item(4, markWarn, "", sentence(w))
+		}
+	}
+}
+
+// first returns what is shown of a list.
+func first[T any](p *page, list []T) []T {
+	if p.style.Verbose {
+		return list
+	}
+	return list[:min(len(list), fleetShown)]
+}
+
+// more says how much of a list was not shown.
+func (p *page) more(n int) {
+	if n > fleetShown && !p.style.Verbose {
+		p.text(4, fmt.Sprintf("and %s more; -v lists them.", thousands(n-fleetShown)))
+	}
+}
+
+// hosts counts hosts in words.
+func hosts(n int) string { return count(n, "host", "hosts") }
+
+// count writes a number with its noun.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return thousands(n) + " " + many
+}
+
+// thousands writes a number in groups of three digits.
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// grid writes a table: the first column to the left, the others to the right.
+// Where a line is too long for the page, each cell but the first gets a line.
+func (p *page) grid(indent int, rows [][]string) {
+	widths := make([]int, len(rows[0]))
+	total := indent
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], columns(p.plain(cell)))
+		}
+	}
+	for _, w := range widths {
+		total += w + 2
+	}
+	if total-2 > p.style.Width {
+		for _, row := range rows[1:] {
+			p.text(indent, row[0])
+			for i, cell := range row[1:] {
+				p.field(indent+2, rows[0][i+1]+":", cell)
+			}
+		}
+		return
+	}
+	for _, row := range rows {
+		line := strings.Repeat(" ", indent)
+		for i, cell := range row {
+			cell = p.plain(cell)
+			gap := strings.Repeat(" ", widths[i]-columns(cell))
+			switch {
+			case i == 0:
+				line += cell + gap
+			default:
+				line += "  " + gap + cell
+			}
+		}
+		p.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+}
