@@ -37,7 +37,9 @@ func (s *session) readDomains() {
 		if l.known() {
 			sources = append(sources, l.source)
 		}
-		all = append(all, ds[:min(len(ds), maxDomains-len(all))]...)
+		ds = ds[:min(len(ds), maxDomains-len(all))]
+		s.lookAtKernels(ds)
+		all = append(all, ds...)
 	}
 	looked := false
 	if names := s.givenDomains(); len(names) > 0 {
@@ -45,6 +47,10 @@ func (s *session) readDomains() {
 		for _, n := range names {
 			add(s.domainsOf(s.file(textDomains+"/"+n, tableFile)))
 		}
+	}
+	if len(s.treeGuests) > 0 {
+		looked = true
+		add(s.domainsOfTree())
 	}
 	if s.isDom0() && !s.isPaper() {
 		looked = true
@@ -115,6 +121,7 @@ func (s *session) readRunning() facts.Observed[[]facts.RunningDomain] {
 func (s *session) sharedPages() {
 	domains, ok := s.host.Running.Get()
 	if !ok {
+		s.host.Xen.SharedPages = s.sharedByInfo()
 		return
 	}
 	var n uint64
@@ -122,6 +129,25 @@ func (s *session) sharedPages() {
 		n += d.Shared
 	}
 	s.host.Xen.SharedPages = facts.Is(n, s.host.Running.Source).WithNote("pages of domains that are shared with others")
+}
+
+// sharedByInfo takes the amount from xl info, which rounds down to whole MiB:
+// none there may be a few pages.
+func (s *session) sharedByInfo() facts.Observed[uint64] {
+	if s.info != nil {
+		for _, key := range []string{"sharing_freed_memory", "sharing_used_memory"} {
+			if mib, ok := s.info.Int(key); ok && mib > 0 {
+				return facts.Is(uint64(mib)<<8, s.infoSource).WithNote("by " + key + ", in pages of 4 KiB")
+			}
+		}
+		if _, told := s.info.Int("sharing_used_memory"); told {
+			return facts.Not[uint64](&facts.Problem{Cause: facts.Incomplete, Source: s.infoSource, Detail: "less than 1 MiB is shared, which may be none", Remedy: "run xencheck on the host itself"})
+		}
+	}
+	if s.host.Running.Problem != nil {
+		return facts.Not[uint64](s.host.Running.Problem)
+	}
+	return facts.Observed[uint64]{}
 }
 
 // givenDomains names the configurations that were given, now or when the
@@ -135,6 +161,20 @@ func (s *session) givenDomains() []string {
 		return nil
 	}
 	return slices.Sorted(slices.Values(names))
+}
+
+// domainsOfTree are the domains that Xen starts by itself. It numbers them in
+// the order of the tree, from 1 on.
+func (s *session) domainsOfTree() ([]facts.Domain, look) {
+	running, _ := s.host.Running.Get()
+	for i := range s.treeGuests {
+		d := &s.treeGuests[i]
+		d.Source = s.boardSource + " " + d.Source
+		if slices.ContainsFunc(running, func(r facts.RunningDomain) bool { return r.ID == i+1 }) {
+			d.ID = facts.Set(i+1, 0)
+		}
+	}
+	return s.treeGuests, look{source: s.boardSource, state: facts.Known}
 }
 
 // domainsOfLibxl reads what libxl keeps of each running domain: a file

@@ -70,7 +70,9 @@ func (s *session) readXenDomain() {
 		evidence = acpiTables + "/RMAD"
 	}
 	text := ""
-	if evidence == "" && s.isPaper() {
+	if evidence == "" && (s.isPaper() || !s.whole) {
+		// A captured tree without a mark of Xen may be a part of dom0's; a
+		// whole one that has none was taken while no Xen ran.
 		switch {
 		case s.info != nil:
 			text = s.infoSource

@@ -3,7 +3,6 @@ package probe
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -193,12 +192,8 @@ func (r *frontRoot) ReadFile(name string, limit int64) ([]byte, error) {
 		return r.front.ReadFile(name, limit)
 	}
 	b, err := r.Root.ReadFile(name, limit)
-	if name == processInterface && (errors.Is(err, ErrNotRecorded) || errors.Is(err, fs.ErrNotExist)) {
-		// A captured tree has the files that the list is made of.
-		list, lerr := listProcesses(r.Root)
-		if lerr == nil || errors.As(lerr, new(*facts.Problem)) {
-			return list, lerr
-		}
+	if err != nil && isInterface(name) {
+		return derived(r.Root, name, err)
 	}
 	return b, err
 }

@@ -336,7 +336,7 @@ func TestFromText(t *testing.T) {
 		"nr_cpus                : 8", "max_cpu_id             : 15", "nr_nodes               : 1", "cores_per_socket       : 4", "threads_per_core       : 2",
 		"hw_caps                : bfebfbff:77fef3ff:2c100800:00000121:0000000f:009c6fbf:00000000:00000100",
 		"virt_caps              : pv hvm hvm_directio pv_directio hap shadow iommu_hap_pt_share",
-		"total_memory           : 32687", "xen_major              : 4", "xen_minor              : 14", "xen_extra              : .6",
+		"total_memory           : 32687", "sharing_freed_memory   : 3", "sharing_used_memory    : 1", "xen_major              : 4", "xen_minor              : 14", "xen_extra              : .6",
 		"xen_version            : 4.14.6", "xen_caps               : xen-3.0-x86_64 hvm-3.0-x86_32 hvm-3.0-x86_64 ",
 		"xen_scheduler          : credit2", "xen_changeset          : abc123", "xen_commandline        : dom0_mem=4G console=vga ucode=scan",
 		"cc_compiler            : gcc (Debian 10.2.1-6) 10.2.1", "build_id               : 0011aabb", "xend_config_format     : 4", "",
@@ -366,7 +366,18 @@ func TestFromText(t *testing.T) {
 		}
 		isUnknown(t, "configuration", h.Xen.BuildConfig, facts.NotRecorded)
 		isUnknown(t, "running domains", h.Running, facts.NotRecorded)
+		is(t, "shared", h.Xen.SharedPages, 3<<8)
 	}
+	// Beside a part of dom0's files that has no mark of Xen, it counts as well.
+	tree := Options{FS: machine{"/proc/cpuinfo": x86CPUs(2, "GenuineIntel", 6, 85, "hypervisor"), "/proc/meminfo": "MemTotal: 1000000 kB\n"}.root(), XLInfo: name, Now: noon}
+	h = must(t, tree)
+	is(t, "kind by text", h.Machine.Kind, facts.Dom0)
+	is(t, "VMX by text", h.CPU.X86.VMX, true)
+	is(t, "CPUs by text", h.CPU.Physical, between(8, 16))
+	is(t, "memory by text", h.Memory.Physical, between(32687<<20, 32688<<20-1))
+	// All that a machine showed without Xen outweighs it.
+	tree.FS, tree.FSLive = intelServer().root(), true
+	is(t, "kind of a bare machine", must(t, tree).Machine.Kind, facts.Bare)
 	if strings.Contains(archive.String(), "server9") {
 		t.Error("the archive holds the host's name")
 	}

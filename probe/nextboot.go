@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/probe/internal/dom0less"
 	"github.com/xencheck/xencheck/probe/internal/fdt"
 	"github.com/xencheck/xencheck/probe/internal/grub"
 	"github.com/xencheck/xencheck/probe/internal/kconfig"
@@ -369,6 +370,7 @@ func (s *session) readBootTree(t *fdt.Tree) {
 		}
 	}
 	slices.Sort(s.bootTree)
+	s.treeGuests = dom0less.Domains(t)
 	if chosen := t.Root.Child("chosen"); chosen != nil {
 		s.bootArgs = chosen.String("xen,xen-bootargs")
 		if s.bootArgs == "" && chosen.Has("xen,dom0-bootargs") {

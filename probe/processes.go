@@ -51,9 +51,15 @@ func programs() []program {
 		program{name: "xenstored", flags: []string{"-U", "--live-update"}},
 		program{name: "oxenstored", flags: []string{"--restart", "--live-update"}},
 		program{name: "xl", flags: []string{"-c", "--remus", "--colo"}, words: []string{"remus", "migrate-receive", "migrate", "create", "devd", "save", "restore"}},
-		program{name: "qemu-system-*",
-			flags:   []string{"-xen-domid-restrict", "-xen-attach"},
-			options: []string{"-M", "-machine", "-run-with", "-runas", "-sandbox", "-xen-domid"}})
+		emulator("qemu-system-*"),
+		emulator("xen-qemu-system-*")) // as Debian calls the one that is built for Xen
+}
+
+// emulator is a QEMU under one of its names.
+func emulator(name string) program {
+	return program{name: name,
+		flags:   []string{"-xen-domid-restrict", "-xen-attach"},
+		options: []string{"-M", "-machine", "-run-with", "-runas", "-sandbox", "-xen-domid"}}
 }
 
 // programOf returns the program of a name.

@@ -29,6 +29,7 @@ func TestFindProcesses(t *testing.T) {
 		process("20", "xenconsoled", "0", "/usr/sbin/xenconsoled", "--log=guest"),
 		process("21", "qemu-system-i38", "995", "/usr/lib/xen-4.17/bin/qemu-system-i386", "-xen-domid", "3", "-uuid", hostUUID, "-run-with", "user=xen-qemuuser-range-base,chroot=/x",
 			"-xen-domid-restrict", "-machine", "xenfv,suppress-vmdesc=on", "-netdev", "type=tap,mac=00:16:3e:11:22:33", "-vnc", "password="+hostSerial),
+		process("19", "xen-qemu-system", "0", "/usr/libexec/xen-qemu-system-i386", "-xen-domid", "4", "-no-shutdown", "-machine", "xenfv"),
 		process("22", "xl", "0", "xl", "-v", "remus", "-c", "web", "backup-host"),
 		process("23", "xl", "0", "xl", "create", "/etc/xen/web.cfg"),
 		process("24", "xenwatch", "0"), // a kernel thread
@@ -44,6 +45,7 @@ func TestFindProcesses(t *testing.T) {
 	}
 	want := []facts.Process{
 		{Name: "qemu-system-i386", Args: []string{"-xen-domid", "3", "-run-with", "user=xen-qemuuser-range-base", "-xen-domid-restrict", "-machine", "xenfv"}},
+		{Name: "xen-qemu-system-i386", Args: []string{"-xen-domid", "4", "-machine", "xenfv"}, Root: true},
 		{Name: "xenconsoled", Root: true},
 		{Name: "xenstored", Args: []string{"-U"}, Root: true},
 		{Name: "xl", Args: []string{"create"}, Root: true},

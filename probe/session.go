@@ -114,8 +114,10 @@ type session struct {
 	phys       *physical             // nil when nobody told
 	cpus       []xencall.PhysicalCPU // x86 alone
 	cpusSource string
-	bootTree   []string // see facts.Xen.BootTree
-	bootArgs   string   // /chosen's xen,xen-bootargs
+	kernels    int            // different kernels of domains that were looked at
+	bootTree   []string       // see facts.Xen.BootTree
+	treeGuests []facts.Domain // domains that the device tree makes Xen start
+	bootArgs   string         // /chosen's xen,xen-bootargs
 }
 
 func (s *session) close() {

@@ -30,6 +30,9 @@ func askSystem(name string) ([]byte, error) {
 	case xenstoreInterface:
 		return askXenstore()
 	}
+	if file, ok := strings.CutPrefix(name, kernelInterface); ok {
+		return identifyKernel(liveRoot{}, file)
+	}
 	return askHypercall(name)
 }
 

@@ -69,6 +69,11 @@ func altp2m(g *guest, _ support.Row) use {
 	if u.in == No {
 		return u
 	}
+	if r := unbuilt("CONFIG_ALTP2M", "4.20")(g.j); r.use == Yes {
+		not := of(verdictOf(false, r.seen))
+		not.why = "The domain asks for it, and Xen was built without altp2m."
+		return not
+	}
 	xen := of(option("altp2m", false)(g.j))
 	if xen.in == No {
 		xen.why = "The domain asks for it, and Xen was booted without altp2m."

@@ -71,6 +71,9 @@ func (j *judging) has(since, until string) bool {
 // release ignores.
 func setting[T any](g *guest, key string, s facts.Setting[T], def T) told[T] {
 	t := told[T]{is: def, seen: Seen{What: key, Source: g.d.Source}}
+	if name := treeNames[key]; name != "" && g.d.Form == facts.BootTree {
+		t.seen.What = name
+	}
 	switch {
 	case g.blank:
 		t.seen.Value, t.seen.Cause, t.seen.Source = "unknown", "the domain's configuration was not read", ""
@@ -78,10 +81,10 @@ func setting[T any](g *guest, key string, s facts.Setting[T], def T) told[T] {
 	case g.ignored[key]:
 		t.seen.Value = show(def) + " (this release ignores the key)"
 	case s.IsBad():
-		t.line, t.seen.Value, t.seen.Cause = s.Line, "unknown", s.Bad
+		t.line, t.seen.Line, t.seen.Value, t.seen.Cause = s.Line, s.Line, "unknown", s.Bad
 		return t
 	case s.Given:
-		t.is, t.line, t.seen.Value = s.Value, s.Line, show(s.Value)
+		t.is, t.line, t.seen.Line, t.seen.Value = s.Value, s.Line, s.Line, show(s.Value)
 	case show(def) == notSet:
 		t.seen.Value = notSet
 	default:
@@ -92,6 +95,12 @@ func setting[T any](g *guest, key string, s facts.Setting[T], def T) told[T] {
 }
 
 const notSet = "not set"
+
+// treeNames is what a device tree calls settings that it has too.
+var treeNames = map[string]string{
+	"maxmem": "memory", "vcpus": "cpus", "maxvcpus": "cpus", "vuart": "vpl011", "llc_colors": "llc-colors", "pool": "domain-cpupool",
+	"arm_sci": "xen,sci_type", "kernel": "multiboot,kernel", "dtdev": "multiboot,device-tree",
+}
 
 // show writes a setting's value the way xl.cfg does.
 func show(v any) string {
@@ -296,9 +305,12 @@ func (g *guest) paging() (hap Tri, u use) {
 		return No, u
 	}
 	able := g.j.hostHAP()
-	if able.in == Maybe && asked.known && g.d.HAP.Given && !g.j.before("4.13") {
+	if able.in != Yes && asked.known && g.d.HAP.Given && !g.j.before("4.13") {
 		// Since 4.13 Xen refuses to build a guest with hap=1 where it cannot.
 		u = when(asked, isTrue)
+		if able.in == No {
+			u.seen, u.notes = append(u.seen, able.seen...), []string{"Xen refuses to build the guest here: nested paging is not available."}
+		}
 		return Yes, u
 	}
 	u = both(when(asked, isTrue), able)

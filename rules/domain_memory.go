@@ -36,6 +36,12 @@ var memoryRows = []guestRow{
 		}
 		return g.paged(Yes)
 	}, do: "Use nested paging: hap=1 on a CPU with EPT or NPT, and hap not switched off on Xen's command line."},
+	{rule: "domain-memory", rows: []string{"static-allocation"}, test: func(g *guest, _ support.Row) use {
+		return g.inTree("xen,static-mem", func(t facts.DomainTree) bool { return t.StaticMemory })
+	}, do: "Take xen,static-mem out of the domain's node."},
+	{rule: "domain-memory", rows: []string{"static-memory-sharing"}, test: func(g *guest, _ support.Row) use {
+		return g.inTree("xen,domain-shared-memory-v1", func(t facts.DomainTree) bool { return t.SharedMemory })
+	}, do: "Take the xen,domain-shared-memory-v1 nodes out of the domain's node."},
 	{rule: "domain-memory", rows: []string{"cache-coloring"}, test: func(g *guest, _ support.Row) use {
 		return both(g.arm(), when(setting(g, "llc_colors", g.d.Memory.LLCColors, ""), func(s string) bool { return s != "" }))
 	}, do: "Take llc_colors= out."},

@@ -101,6 +101,9 @@ func (g *guest) width(bare bool) (string, use) {
 			}
 		}
 	}
+	if image, ok := g.d.Boot.Image.Get(); ok && image.Bits > 0 {
+		return itoa(image.Bits), use{in: Yes, seen: []Seen{seen("kernel "+show(g.d.Boot.Kernel.Value), g.d.Boot.Image, imageText)}, line: g.d.Boot.Kernel.Line}
+	}
 	return "", use{in: Maybe, seen: []Seen{{What: "width of the guest's kernel", Value: "unknown", Source: g.d.Source, Cause: "the configuration does not tell"}},
 		why: "Whether the guest's kernel has 32 or 64 bits is not known: the configuration does not tell.",
 		do:  "Look at the kernel: a 32-bit one belongs into type=\"pvh\" with pvshim=1. Xen refuses 32-bit PV guests when booted with pv=no-32 (4.14 on)."}
@@ -176,22 +179,133 @@ func (g *guest) needsVirt(u use) use {
 
 // bootRows are what a domain starts from.
 var bootRows = []guestRow{
-	{rule: "domain-boot", rows: []string{"direct-boot-kernel-image-format"}, test: func(g *guest, _ support.Row) use {
-		u := when(setting(g, "kernel", g.d.Boot.Kernel, ""), func(k string) bool { return k != "" })
-		if u.in == Yes {
-			u.notes = []string{"The format of the file itself was not looked at."}
-		}
-		if u.in == No {
-			u.why = "The domain names no kernel to boot directly."
-		}
-		return u
-	}},
+	{rule: "domain-boot", rows: []string{"direct-boot-kernel-image-format"}, test: kernelFormat,
+		do: "Give the guest a kernel of a format that the row names."},
+	{rule: "domain-boot", rows: []string{"dom0less"}, test: func(g *guest, _ support.Row) use {
+		return g.inTree("xen,domain", func(facts.DomainTree) bool { return true })
+	}, do: "Let the toolstack start the domain."},
+	{rule: "domain-boot", rows: []string{"static-event-channel"}, test: func(g *guest, _ support.Row) use {
+		return g.inTree("xen,evtchn-v1", func(t facts.DomainTree) bool { return t.StaticEvents })
+	}, do: "Take the xen,evtchn-v1 nodes out of the domain's node."},
 	{rule: "domain-boot", rows: []string{"pygrub"}, test: pygrub,
 		do: "Run it de-privileged: bootloader_restrict=1 in the domain's configuration or in xl.conf (4.18 on); before, LIBXL_BOOTLOADER_RESTRICT=1 in the environment of xl."},
-	{rule: "domain-boot", rows: []string{"x86hvm-ipxe"}, test: func(g *guest, _ support.Row) use {
-		return both(g.kind(facts.HVM), when(setting(g, "boot", g.d.Boot.Order, "cda"), func(v string) bool { return strings.Contains(v, "n") }))
-	}, do: "Take n out of boot=, or boot over networks that are trusted only."},
+	{rule: "domain-boot", rows: []string{"x86hvm-ipxe"}, test: ipxe, do: "Take n out of boot=, or boot over networks that are trusted only."},
 	{rule: "domain-boot", rows: []string{"x86hvm-bios", "x86hvm-ovmf"}, test: firmware, do: "Choose another firmware= or bios=."},
+}
+
+// kernelFormat judges a kernel that is booted directly by the format of its
+// file, where that was looked at. xl refuses a file that it cannot load, so
+// what was not looked at is of one of the formats.
+func kernelFormat(g *guest, row support.Row) use {
+	u := when(setting(g, "kernel", g.d.Boot.Kernel, ""), func(k string) bool { return k != "" })
+	if u.in == No {
+		u.why = "The domain names no kernel to boot directly."
+	}
+	if u.in == Maybe && g.d.Form == facts.BootTree {
+		u.level = &support.NothingSaid // at worst
+	}
+	if u.in != Yes {
+		return u
+	}
+	image, ok := g.d.Boot.Image.Get()
+	if !ok && g.d.Form == facts.BootTree {
+		// Xen itself loads more formats than the row names.
+		u.in, u.level = Maybe, &support.NothingSaid
+		u.seen = append(u.seen, seen("format of the kernel", g.d.Boot.Image, imageText))
+		u.why = "The domain boots a kernel directly; of which format, nothing that was given tells."
+		return u
+	}
+	if !ok {
+		u.notes = []string{"The kernel's file was not looked at" + reason(g.d.Boot.Image) + "; a format that the toolstack does not load does not boot."}
+		return u
+	}
+	u.seen = append(u.seen, seen("format of the kernel", g.d.Boot.Image, imageText))
+	named := slices.ContainsFunc(row.Meaning.Formats, func(f string) bool { return strings.EqualFold(f, image.Format) })
+	switch {
+	case named:
+		u.why = "The domain boots a kernel directly: " + imageText(image) + "."
+	case g.j.arch == facts.Arm64 && image.Format == "zImage":
+		u.in, u.why = No, "The kernel is one for 32-bit Arm."
+	case g.d.Form != facts.BootTree:
+		u.in, u.why = No, "The file that kernel= names is no "+list(row.Meaning.Formats)+", so that the toolstack does not boot it."
+	default:
+		u.outside, u.lacks = true, []string{list(row.Meaning.Formats)}
+		u.why = "The row names " + list(row.Meaning.Formats) + "; the kernel is " + imageText(image) + "."
+	}
+	return u
+}
+
+// inTree asks the node of a domain that Xen itself starts. Only such domains
+// have one.
+func (g *guest) inTree(what string, ask func(facts.DomainTree) bool) use {
+	switch {
+	case g.blank:
+		return use{in: Maybe, hidden: "needs the device tree that Xen was booted with", why: "Whether Xen or a toolstack started the domain is not known."}
+	case g.d.Tree == nil:
+		return never("A toolstack starts the domain, and Xen none by itself.")
+	}
+	has := ask(*g.d.Tree)
+	u := of(verdictOf(has, Seen{What: what + " at the domain's node", Value: yesno(has), Source: g.d.Source}))
+	if has {
+		u.why = "Xen starts the domain itself, and its node has " + what + "."
+	}
+	return u
+}
+
+// imageText describes a kernel.
+func imageText(k facts.KernelImage) string {
+	s := k.Format
+	if k.Format == "other" {
+		s = "of another format"
+	}
+	if k.Bits > 0 {
+		s += ", " + itoa(k.Bits) + "-bit"
+	}
+	if k.Gzipped {
+		s += ", compressed"
+	}
+	return s
+}
+
+// reason says in a subordinate clause why a fact is not known.
+func reason[T any](o facts.Observed[T]) string {
+	switch {
+	case o.IsAbsent():
+		return " (it is not there)"
+	case o.Problem != nil:
+		return " (" + cause(o.Problem) + ")"
+	}
+	return ""
+}
+
+// ipxe tells whether a guest boots from the network. Where no order is given
+// the network is the last resort: of a guest that has an emulated card, and
+// nothing else to boot from.
+func ipxe(g *guest, _ support.Row) use {
+	hvm := g.kind(facts.HVM)
+	order := setting(g, "boot", g.d.Boot.Order, "")
+	if !order.known || order.is != "" {
+		return both(hvm, when(order, func(v string) bool { return strings.Contains(v, "n") }))
+	}
+	cards := when(devicesOf(g, "vif", g.d.Devices.NICs), func(nics []facts.DomainNIC) bool {
+		return slices.ContainsFunc(nics, func(n facts.DomainNIC) bool { return n.Type != "vif" })
+	})
+	if cards.in == No {
+		cards.why = "The domain has no emulated network card to boot from."
+	}
+	disks := not(has(g, "disk", g.d.Devices.Disks))
+	if disks.in == No {
+		disks.why = "The domain boots from its disks, as boot= says nothing else."
+	}
+	kernel := not(when(setting(g, "kernel", g.d.Boot.Kernel, ""), func(k string) bool { return k != "" }))
+	if kernel.in == No {
+		kernel.why = "The domain boots a kernel directly."
+	}
+	u := both(hvm, cards, kernel, disks)
+	if u.in == Yes {
+		u.why = "The domain has no disk and no boot=, so that it tries the network."
+	}
+	return u
 }
 
 // pygrub judges the boot loader that reads a guest's disk in dom0: security

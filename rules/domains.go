@@ -326,13 +326,18 @@ func (g *guest) extra(e *guestExtra) (f Finding, ok bool) {
 		Why: e.why, Do: u.do, Notes: u.notes}, true
 }
 
-// shownBy names the evidence that narrows a use most, which comes last.
+// shownBy names the evidence of a use: all of it makes the use one.
 func shownBy(seen []Seen) string {
-	if len(seen) == 0 {
+	var words []string
+	for _, s := range seen {
+		if w := s.What + " is " + s.Value; !slices.Contains(words, w) {
+			words = append(words, w)
+		}
+	}
+	if len(words) == 0 {
 		return ""
 	}
-	s := seen[len(seen)-1]
-	return ": " + s.What + " is " + s.Value
+	return ": " + strings.Join(words, ", ")
 }
 
 func becauseOf(seen []Seen) string {
@@ -434,7 +439,8 @@ func (j *judging) allDomains() bool {
 		return false
 	}
 	if !j.underXen() {
-		return true
+		// Besides those that Xen starts, a toolstack may start others.
+		return !slices.ContainsFunc(j.h.Domains.Value, func(d facts.Domain) bool { return d.Form == facts.BootTree })
 	}
 	running, ok := j.h.Running.Get()
 	return ok && len(j.unconfigured(running)) == 0

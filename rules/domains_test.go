@@ -79,6 +79,25 @@ func words(get func(*facts.Domain) *facts.Setting[[]string], v ...string) edit {
 	return key(func(d *facts.Domain) { *get(d) = facts.Set(v, 9) })
 }
 
+// kernelIs gives a domain a kernel whose file was looked at.
+func kernelIs(format string, bits int) edit {
+	return key(func(d *facts.Domain) {
+		d.Boot.Kernel = facts.Set("/boot/guest", 9)
+		d.Boot.Image = facts.Is(facts.KernelImage{Format: format, Bits: bits}, "kernel image /boot/guest")
+	})
+}
+
+// startedByXen makes a domain one of the device tree.
+func startedByXen(tree facts.DomainTree) edit {
+	return key(func(d *facts.Domain) { d.Form, d.Source, d.Tree = facts.BootTree, "board.dtb /chosen/domU1", &tree })
+}
+
+func builtWith(symbol, value string) edit {
+	return onHost(func(h *facts.Host) {
+		h.Xen.BuildConfig = facts.Is(facts.BuildConfig{Symbols: map[string]string{symbol: value}}, "xen.config")
+	})
+}
+
 func runningAs(r facts.RunningDomain) edit {
 	return func(d *facts.Domain, h *facts.Host) {
 		r.ID = 7
@@ -145,10 +164,24 @@ var domainFixtures = []domainFixture{
 	{row: "direct-boot-kernel-image-format--x86", on: word(func(d *facts.Domain) *facts.Setting[string] { return &d.Boot.Kernel }, "/boot/guest")},
 	{row: "direct-boot-kernel-image-format--arm64", arch: facts.Arm64, on: word(func(d *facts.Domain) *facts.Setting[string] { return &d.Boot.Kernel }, "/boot/guest")},
 	{row: "direct-boot-kernel-image-format--arm32", arch: facts.Arm32, on: word(func(d *facts.Domain) *facts.Setting[string] { return &d.Boot.Kernel }, "/boot/guest")},
+	{row: "direct-boot-kernel-image-format--x86", on: kernelIs("bzImage", 64), off: kernelIs("other", 0)},
+	{row: "direct-boot-kernel-image-format--arm64", arch: facts.Arm64, on: kernelIs("Image", 64), off: kernelIs("zImage", 32)},
+	{row: "direct-boot-kernel-image-format--arm32", arch: facts.Arm32, on: kernelIs("zImage", 32), off: kernelIs("uImage", 0)},
+	{row: "x86pv--x8664", on: kernelIs("bzImage", 64), off: kernelIs("ELF", 32)},
+	{row: "x86pv--x8632-without-shim", on: kernelIs("ELF", 32), off: kernelIs("ELF", 64),
+		base: []edit{onHost(func(h *facts.Host) {
+			h.Xen.Capabilities = facts.Is([]string{"xen-3.0-x86_64", "xen-3.0-x86_32p"}, "hypercall")
+		})}},
+	{row: "x86pv--x8632-shim", base: []edit{kind(facts.PVH), flagged(pvshim, true)}, on: kernelIs("ELF", 32), off: kernelIs("ELF", 64)},
+	{row: "dom0less--arm", arch: facts.Arm64, on: startedByXen(facts.DomainTree{})},
+	{row: "static-event-channel--arm", arch: facts.Arm64, on: startedByXen(facts.DomainTree{StaticEvents: true}), off: startedByXen(facts.DomainTree{})},
 	{row: "pygrub", on: word(func(d *facts.Domain) *facts.Setting[string] { return &d.Boot.Bootloader }, "/usr/lib/xen/bin/pygrub"),
 		off: word(func(d *facts.Domain) *facts.Setting[string] { return &d.Boot.Bootloader }, "/usr/bin/other")},
 	{row: "x86hvm-ipxe", base: []edit{kind(facts.HVM)}, on: word(func(d *facts.Domain) *facts.Setting[string] { return &d.Boot.Order }, "dnc"),
 		off: word(func(d *facts.Domain) *facts.Setting[string] { return &d.Boot.Order }, "dc")},
+	{row: "x86hvm-ipxe", base: []edit{kind(facts.HVM)}, on: vif(facts.DomainNIC{}), off: vif(facts.DomainNIC{Type: "vif"})},
+	{row: "x86hvm-ipxe", base: []edit{kind(facts.HVM), vif(facts.DomainNIC{})}, off: disk(file)},
+	{row: "x86hvm-ipxe", base: []edit{kind(facts.HVM), vif(facts.DomainNIC{})}, off: kernelIs("bzImage", 64)},
 	{row: "x86hvm-bios--seabios-qemu-xen", base: []edit{kind(facts.HVM)}, off: word(bios, "ovmf")},
 	{row: "x86hvm-bios--rombios-qemu-xen-traditional", release: "4.20", base: []edit{kind(facts.HVM)}, on: word(dmVersion, "qemu-xen-traditional"), off: word(dmVersion, "qemu-xen")},
 	{row: "x86hvm-ovmf--qemu-xen", base: []edit{kind(facts.HVM)}, on: word(guestFirmware, "uefi"), off: word(guestFirmware, "bios")},
@@ -165,11 +198,15 @@ var domainFixtures = []domainFixture{
 		off: word(func(d *facts.Domain) *facts.Setting[string] { return &d.CPU.Altp2m }, "disabled")},
 	{row: "alternative-p2m--x86-hvm", base: []edit{kind(facts.HVM), flagged(func(d *facts.Domain) *facts.Setting[bool] { return &d.CPU.Altp2mHVM }, true)},
 		on: onHost(xenLine("altp2m=1")), off: onHost(xenLine("altp2m=0"))},
+	{row: "alternative-p2m--x86-hvm", base: []edit{kind(facts.HVM), onHost(xenLine("altp2m=1")), word(func(d *facts.Domain) *facts.Setting[string] { return &d.CPU.Altp2m }, "external")},
+		on: builtWith("CONFIG_ALTP2M", "y"), off: builtWith("CONFIG_ALTP2M", "n")},
 	{row: "arm-scalable-vector-extension-svesve2", arch: facts.Arm64, base: []edit{onHost(sve)}, on: word(func(d *facts.Domain) *facts.Setting[string] { return &d.CPU.SVE }, "hw"),
 		off: word(func(d *facts.Domain) *facts.Setting[string] { return &d.CPU.SVE }, "disabled")},
 	{row: "vpmu--arm", arch: facts.Arm64, on: flagged(func(d *facts.Domain) *facts.Setting[bool] { return &d.CPU.VPMU }, true)},
 
 	// Memory
+	{row: "static-allocation--arm", arch: facts.Arm64, on: startedByXen(facts.DomainTree{StaticMemory: true}), off: startedByXen(facts.DomainTree{})},
+	{row: "static-memory-sharing--arm", arch: facts.Arm64, on: startedByXen(facts.DomainTree{SharedMemory: true}), off: startedByXen(facts.DomainTree{})},
 	{row: "dynamic-memory-control", on: amount(maxmem, 2*gib), off: amount(maxmem, gib), partial: true},
 	{row: "populate-on-demand-memory--x86-hvm", base: []edit{kind(facts.HVM)}, on: amount(maxmem, 2*gib), off: amount(maxmem, gib)},
 	{row: "memory-sharing--x86-hvm", base: []edit{kind(facts.HVM)}, on: runningAs(facts.RunningDomain{HVM: true, HAP: true, Shared: 3}), off: runningAs(facts.RunningDomain{HVM: true, HAP: true})},

@@ -61,6 +61,7 @@ type Seen struct {
 	What   string `json:"what"`             // in words: "memory", "boot CPU"
 	Value  string `json:"value"`            // in words; "unknown" when it could not be read
 	Source string `json:"source,omitempty"` // the file or interface
+	Line   int    `json:"line,omitempty"`   // in Source, where that is the configuration of a domain; 0 for a default
 	Cause  string `json:"cause,omitempty"`  // why it is unknown
 }
 

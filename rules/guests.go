@@ -68,6 +68,7 @@ var pvhRule = Rule{
 				f.For = []string{"pvh-dom0"}
 				if d, ok := j.h.Machine.DomainType.Get(); ok && j.underXen() && d == "pvh" {
 					f.InUse, f.Do = Yes, "Take pvh out of dom0= on Xen's command line for a PV dom0."
+					f.Seen, f.Why = []Seen{seen("type of dom0", j.h.Machine.DomainType, plain)}, "It is in use: dom0 is a PVH one."
 					return f, nil // it runs, so what it needs is there
 				}
 				return f, []requirement{needVirt, needIOMMU}
@@ -248,8 +249,10 @@ func (j *judging) guest(f Finding, row *entry, tri Tri, why string, needs []requ
 			do = append(do, mend)
 		}
 	}
-	slices.Sort(do)
-	f.Do = strings.Join(slices.Compact(do), " ")
+	if len(do) > 0 {
+		slices.Sort(do)
+		f.Do = strings.Join(slices.Compact(do), " ")
+	}
 	switch {
 	case len(missing) > 0:
 		f.Outcome, f.Stated, f.Level = Outside, support.NothingSaid, support.NothingSaid
@@ -261,9 +264,12 @@ func (j *judging) guest(f Finding, row *entry, tri Tri, why string, needs []requ
 	}
 	f = j.say(f, row.Meaning.Level)
 	f.Condition = row.Meaning.Condition
-	f.Why = "This host has what it needs."
-	if len(needs) == 0 {
+	switch {
+	case f.Why != "": // its rule knows more
+	case len(needs) == 0:
 		f.Why = "It needs nothing particular of the hardware."
+	default:
+		f.Why = "This host has what it needs."
 	}
 	if row.Note != "" && row.Meaning.Condition != support.NoCondition {
 		f.Notes = append(f.Notes, row.Note)

@@ -158,7 +158,15 @@ var usageFixtures = []fixture{
 	{row: "argo-inter-domain-message-delivery-by-hypercall", on: xenLine("argo=1"), off: xenLine("argo=0")},
 	{row: "arm-op-tee-mediator", arm: true, on: boots("linaro,optee-tz"), off: boots()},
 	{row: "arm-scmi-over-smc-calls-forwarding-to-el3-firmware", arm: true, on: boots("arm,scmi-smc"), off: boots()},
+	{row: "arm-op-tee-mediator", arm: true, on: onConsole("tee OP-TEE"), off: boots()},
+	{row: "arm-firmware-framework-for-arm-a-profile-ff-a-mediator--arm64", arm: true, on: onConsole("tee FF-A"), off: xenLine("tee=optee"), ruledOut: true},
+	{row: "arm-firmware-framework-for-arm-a-profile-ff-a-mediator--arm64", arm: true, on: xenLine("tee=ffa"), off: config("CONFIG_FFA", "n"), ruledOut: true},
 	{row: "alternative-p2m--arm", arm: true, on: nil, ruledOut: true},
+}
+
+// onConsole is what Xen's console ring still tells.
+func onConsole(hints ...string) func(*facts.Host) {
+	return func(h *facts.Host) { h.Xen.Console = facts.Is(hints, "hypercall") }
 }
 
 func fixtureHost(f fixture, change func(*facts.Host)) *facts.Host {
@@ -345,6 +353,11 @@ func TestFeaturesInUse(t *testing.T) {
 		tt.on(h)
 		if v := Evaluate(s, h, Options{At: now}); v.Overall.Grade != tt.after {
 			t.Errorf("%s in use: %s, want %s %v", tt.name, v.Overall.Grade, tt.after, because(v))
+		}
+		for _, i := range v.Overall.Because {
+			if f := v.Findings[i]; len(f.Seen) == 0 || f.Do == "" || !strings.HasPrefix(f.Why, "It is in use") && !strings.Contains(f.Why, "Secure Boot") {
+				t.Errorf("%s: %q, seen %v, do %q", tt.name, f.Why, f.Seen, f.Do)
+			}
 		}
 	}
 }

@@ -203,12 +203,13 @@ var usages = []usage{
 		do: "Take argo= off Xen's command line."},
 	{rows: []string{"x86multiple-ioreq-servers"}, on: []sign{process("demu"), process("varstored"), process("vgpu")},
 		do: "Stop the emulators that are not QEMU."},
-	{rows: []string{"arm-firmware-framework-for-arm-a-profile-ff-a-mediator"}, off: []sign{unbuilt("CONFIG_FFA", "4.18")}, on: []sign{optionIs("tee", "ffa")},
+	{rows: []string{"arm-firmware-framework-for-arm-a-profile-ff-a-mediator"}, off: []sign{unbuilt("CONFIG_FFA", "4.18"), otherMediator("ffa")},
+		on: []sign{optionIs("tee", "ffa"), mediatorOnConsole("FF-A")},
 		do: "Build Xen without CONFIG_FFA, or choose another mediator with tee= on its command line."},
 	{rows: []string{"device-tree-overlays"}, off: []sign{unbuilt("CONFIG_OVERLAY_DTB", "4.18")},
 		do: "Build Xen without CONFIG_OVERLAY_DTB."},
 	{rows: []string{"arm-op-tee-mediator"}, whole: true, off: []sign{unbuilt("CONFIG_OPTEE", "4.13")},
-		on: []sign{all(built("CONFIG_OPTEE", "4.13"), bootTree("linaro,optee-tz"), mediator("optee"))},
+		on: []sign{all(built("CONFIG_OPTEE", "4.13"), bootTree("linaro,optee-tz"), mediator("optee")).or(mediatorOnConsole("OP-TEE"))},
 		do: "Build Xen without CONFIG_OPTEE, or choose another mediator with tee= on its command line."},
 	{rows: []string{"arm-scmi-over-smc-calls-forwarding-to-el3-firmware"}, whole: true, off: []sign{unbuilt("CONFIG_SCMI_SMC", "4.20")},
 		on: []sign{all(built("CONFIG_SCMI_SMC", "4.20"), bootTree("arm,scmi-smc"))},
@@ -455,6 +456,16 @@ func bootTree(word string) sign {
 		})
 }
 
+// or is a sign that another one can confirm, and not deny.
+func (s sign) or(other sign) sign {
+	return func(j *judging) reading {
+		if r := other(j); r.use == Yes {
+			return r
+		}
+		return s(j)
+	}
+}
+
 // all holds when every one of some signs does, and fails when one fails.
 func all(signs ...sign) sign {
 	return func(j *judging) reading {
@@ -485,6 +496,32 @@ func mediator(name string) sign {
 		}
 		return v == name, true, v
 	})
+}
+
+// otherMediator is a tee= that names another mediator, which Xen then tries
+// alone.
+func otherMediator(name string) sign {
+	return commandLine("tee=", func(j *judging, l xencmdline.Line) (bool, bool, string) {
+		v, given := l.String("tee")
+		if !given || j.before("4.21") {
+			return false, false, "not given"
+		}
+		return v != name && v != "", true, v
+	})
+}
+
+// mediatorOnConsole is a mediator that Xen has found firmware for, by a line
+// of its console. That there is no such line, or no more, says nothing.
+func mediatorOnConsole(name string) sign {
+	return func(j *judging) reading {
+		o := j.h.Xen.Console
+		s := Seen{What: "TEE mediator on Xen's console", Value: name, Source: o.Source}
+		if slices.Contains(o.Value, "tee "+name) {
+			return reading{use: Yes, seen: s}
+		}
+		s.Value, s.Cause = "unknown", "the console need not tell"
+		return reading{use: Maybe, seen: s}
+	}
 }
 
 // vpmu is told by the mode dom0 sees, else by the command line; the watchdog

@@ -94,6 +94,7 @@ type DomainForm string
 const (
 	XLConfig  DomainForm = "xl_cfg"     // a file of xl.cfg(5)
 	LibxlJSON DomainForm = "libxl_json" // xl list -l, or libxl's record of a running domain
+	BootTree  DomainForm = "boot_tree"  // a xen,domain node of the device tree that Xen is booted with
 )
 
 // DomainType is how a guest is virtualised.
@@ -124,6 +125,8 @@ type Domain struct {
 	Memory  DomainMemory  `json:"memory"`
 	Model   DomainModel   `json:"device_model"`
 	Devices DomainDevices `json:"devices"`
+
+	Tree *DomainTree `json:"tree,omitempty"` // what only a device tree can ask for; nil for domains that a toolstack starts
 
 	HAP           Setting[bool]   `json:"hap,omitzero"`            // hardware assisted paging; false is shadow paging
 	ACPI          Setting[bool]   `json:"acpi,omitzero"`           //
@@ -168,23 +171,42 @@ type DomainKey struct {
 	Use   string `json:"use,omitempty"`   // what to write instead
 }
 
+// DomainTree is what Xen's device tree says of a domain that Xen itself starts.
+type DomainTree struct {
+	StaticMemory bool `json:"static_memory,omitempty"`        // its memory is at given addresses (xen,static-mem)
+	SharedMemory bool `json:"shared_memory,omitempty"`        // it shares memory with others (xen,domain-shared-memory-v1)
+	StaticEvents bool `json:"static_event_channel,omitempty"` // an event channel is set up for it (xen,evtchn-v1)
+	DirectMap    bool `json:"direct_map,omitempty"`           // guest addresses are the host's (direct-map)
+	Enhanced     bool `json:"enhanced,omitempty"`             // it may have paravirtual devices (xen,enhanced)
+}
+
 // DomainBoot is what a domain starts from.
 type DomainBoot struct {
-	Kernel             Setting[string]   `json:"kernel,omitzero"`
-	Ramdisk            Setting[string]   `json:"ramdisk,omitzero"`
-	DeviceTree         Setting[string]   `json:"device_tree,omitzero"` // partial device tree
-	Bootloader         Setting[string]   `json:"bootloader,omitzero"`
-	BootloaderArgs     Setting[[]string] `json:"bootloader_args,omitzero"`
-	BootloaderRestrict Setting[bool]     `json:"bootloader_restrict,omitzero"` // run it de-privileged
-	BootloaderUser     Setting[string]   `json:"bootloader_user,omitzero"`
-	Firmware           Setting[string]   `json:"firmware,omitzero"`          // bios, uefi, ovmf, seabios, rombios, pvgrub32, pvgrub64 or a path
-	FirmwareOverride   Setting[string]   `json:"firmware_override,omitzero"` // path of another hvmloader
-	BIOS               Setting[string]   `json:"bios,omitzero"`              // rombios, seabios, ovmf
-	Order              Setting[string]   `json:"order,omitzero"`             // boot=: c disk, d CD-ROM, n network
-	PVShim             Setting[bool]     `json:"pvshim,omitzero"`
-	PVShimPath         Setting[string]   `json:"pvshim_path,omitzero"`
-	PVShimCmdline      Setting[string]   `json:"pvshim_cmdline,omitzero"`
-	PVShimExtra        Setting[string]   `json:"pvshim_extra,omitzero"`
+	Kernel Setting[string] `json:"kernel,omitzero"`
+	// Image is what the file that Kernel names is; unread where the files of
+	// the domain's host were not looked at.
+	Image              Observed[KernelImage] `json:"image,omitzero"`
+	Ramdisk            Setting[string]       `json:"ramdisk,omitzero"`
+	DeviceTree         Setting[string]       `json:"device_tree,omitzero"` // partial device tree
+	Bootloader         Setting[string]       `json:"bootloader,omitzero"`
+	BootloaderArgs     Setting[[]string]     `json:"bootloader_args,omitzero"`
+	BootloaderRestrict Setting[bool]         `json:"bootloader_restrict,omitzero"` // run it de-privileged
+	BootloaderUser     Setting[string]       `json:"bootloader_user,omitzero"`
+	Firmware           Setting[string]       `json:"firmware,omitzero"`          // bios, uefi, ovmf, seabios, rombios, pvgrub32, pvgrub64 or a path
+	FirmwareOverride   Setting[string]       `json:"firmware_override,omitzero"` // path of another hvmloader
+	BIOS               Setting[string]       `json:"bios,omitzero"`              // rombios, seabios, ovmf
+	Order              Setting[string]       `json:"order,omitzero"`             // boot=: c disk, d CD-ROM, n network
+	PVShim             Setting[bool]         `json:"pvshim,omitzero"`
+	PVShimPath         Setting[string]       `json:"pvshim_path,omitzero"`
+	PVShimCmdline      Setting[string]       `json:"pvshim_cmdline,omitzero"`
+	PVShimExtra        Setting[string]       `json:"pvshim_extra,omitzero"`
+}
+
+// KernelImage is how a directly booted kernel is packed.
+type KernelImage struct {
+	Format  string `json:"format"`            // bzImage, ELF, zImage, Image, uImage, or other
+	Bits    int    `json:"bits,omitempty"`    // width of the code; 0 when the file's head does not tell
+	Gzipped bool   `json:"gzipped,omitempty"` // Format is that of what was compressed
 }
 
 // DomainCPU is a domain's virtual CPUs and what they show.

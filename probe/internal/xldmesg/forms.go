@@ -41,6 +41,7 @@ const (
 	Dom0less     Kind = "dom0less"      // no dom0 at all
 	FFA          Kind = "ffa"           // version of the mediator
 	OPTEE        Kind = "optee"         // threads of a guest
+	TEE          Kind = "tee"           // OP-TEE, FF-A: the mediator that Xen found firmware for
 
 	VTdUnit      Kind = "vtd_unit"       // number of the unit
 	AMDViUnit    Kind = "amdvi_unit"     // number of the unit
@@ -107,6 +108,7 @@ var forms = []struct {
 	{ACPI, "Booting using ACPI", &form{text: `^Booting using ACPI`}},
 	{Dom0less, "dom0less mode detected", &form{text: `^Xen dom0less mode detected`}},
 	{FFA, "FF-A Mediator version ", &form{text: `^ARM FF-A Mediator version (\S+)`}},
+	{TEE, "Using TEE mediator for ", &form{text: `^Using TEE mediator for (\S+)$`}},
 	{OPTEE, "OP-TEE supports ", &form{text: `^OP-TEE supports (\d+) simultaneous threads`}},
 
 	{VTdUnit, "Intel VT-d iommu ", &form{text: `^Intel VT-d iommu (\d+) supported page sizes`}},

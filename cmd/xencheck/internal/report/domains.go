@@ -277,10 +277,20 @@ func split(d rules.DomainVerdict) (against, open, noted []rules.Finding) {
 	return against, open, noted
 }
 
-// seenAt returns the evidence of a finding with its line. It is that of the
-// last thing that was read in the domain's configuration.
+// seenAt returns the evidence of a finding with its lines. Where it has none,
+// the finding's line is that of the last thing that was read in the domain's
+// configuration.
 func seenAt(d rules.DomainVerdict, f rules.Finding) []rules.Seen {
 	seen := slices.Clone(f.Seen)
+	lined := false
+	for i := range seen {
+		if seen[i].Line > 0 && seen[i].Source != "" {
+			seen[i].Source, lined = place(seen[i].Source, seen[i].Line), true
+		}
+	}
+	if lined {
+		return seen
+	}
 	for i := range slices.Backward(seen) {
 		if seen[i].Source == d.Source && d.Source != "" {
 			seen[i].Source = place(d.Source, f.Line)
