@@ -351,7 +351,8 @@ func TestFeaturesInUse(t *testing.T) {
 		}
 		h = tt.host()
 		tt.on(h)
-		if v := Evaluate(s, h, Options{At: now}); v.Overall.Grade != tt.after {
+		v := Evaluate(s, h, Options{At: now})
+		if v.Overall.Grade != tt.after {
 			t.Errorf("%s in use: %s, want %s %v", tt.name, v.Overall.Grade, tt.after, because(v))
 		}
 		for _, i := range v.Overall.Because {
