@@ -22,6 +22,8 @@ type fleetOptions struct {
 	xen     []string
 	where   []string
 	only    []string
+	html    string
+	parquet string
 	filter  fleet.Filter
 	judge   judgeOptions
 	display displayOptions
@@ -49,6 +51,7 @@ Fields:
   xencheck fleet --xen 4.17,4.22 hosts.ndjson
   xencheck fleet --only unknown --format csv facts.tar.zst
   xencheck fleet --where 'cpu~xeon row~memory' facts/
+  xencheck fleet --xen 4.17,4.22 --html report.html facts/
   collect-all | xencheck fleet --format ndjson - | load`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
 	}
@@ -56,8 +59,10 @@ Fields:
 	f.StringSliceVar(&o.xen, "xen", []string{auto}, "`RELEASES` to judge by: auto is the one that fits each host; of several, changes from the first are shown")
 	f.StringArrayVar(&o.where, "where", nil, "count and write only the hosts that match `TERMS`; may be repeated")
 	f.StringSliceVar(&o.only, "only", nil, "only hosts with one of these `VERDICTS`")
+	f.StringVar(&o.html, "html", "", "also write a page for a browser to `FILE`")
+	f.StringVar(&o.parquet, "parquet", "", "also write the table of hosts to `FILE`, and that of findings beside it (FILE.parquet, FILE.findings.parquet)")
 	o.judge.register(c)
-	choose(c, &o.display.format, "format", "", "FORMAT", "how to write the result; on a terminal summary, else ndjson", "summary", "ndjson", "csv", "json")
+	choose(c, &o.display.format, "format", "", "FORMAT", "how to write the result; summary on a terminal or beside --html and --parquet, else ndjson", "summary", "ndjson", "csv", "json")
 	o.display.registerText(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := o.check(c, s); err != nil {
@@ -99,7 +104,7 @@ func (o *fleetOptions) check(c *cobra.Command, s *streams) error {
 	}
 	if o.display.format == "" {
 		o.display.format = "ndjson"
-		if _, terminal := s.columns(); terminal && o.display.output == "" {
+		if _, terminal := s.columns(); terminal && o.display.output == "" || o.html != "" || o.parquet != "" {
 			o.display.format = "summary"
 		}
 	}
@@ -128,14 +133,18 @@ func runFleet(ctx context.Context, s *streams, o *fleetOptions, inputs []string)
 
 	var sum *report.Fleet
 	progress, clear := s.fleetProgress()
+	options := fleet.Options{
+		Inputs: inputs, Stdin: s.in, Judge: j, Releases: o.xen, Where: o.filter,
+		Tool: toolName(), At: j.at, Intents: o.judge.intents(), FailOn: report.FailOn(o.judge.failOn),
+		Probe: probe.Options{Tool: toolName(), Now: s.now}, Progress: progress,
+	}
 	err := s.deliver(o.display.output, func(w io.Writer) error {
-		var err error
-		sum, err = fleet.Run(ctx, fleet.Options{
-			Inputs: inputs, Stdin: s.in, Judge: j, Releases: o.xen, Where: o.filter, Sinks: o.sinks(s, w),
-			Tool: toolName(), At: j.at, Intents: o.judge.intents(), FailOn: report.FailOn(o.judge.failOn),
-			Probe: probe.Options{Tool: toolName(), Now: s.now}, Progress: progress,
+		return o.beside(options, func(extra []fleet.Sink) error {
+			options.Sinks = append(o.sinks(s, w), extra...)
+			var err error
+			sum, err = fleet.Run(ctx, options)
+			return err
 		})
-		return err
 	})
 	clear()
 	if err != nil {
@@ -146,6 +155,36 @@ func runFleet(ctx context.Context, s *streams, o *fleetOptions, inputs []string)
 	}
 	s.fleetProblems(sum, o.display.format)
 	return result(sum.ExitCode)
+}
+
+// beside opens the files that are written beside the result, runs, and puts
+// them into place.
+func (o *fleetOptions) beside(options fleet.Options, run func([]fleet.Sink) error) error {
+	var sinks []fleet.Sink
+	if o.html != "" {
+		inner := run
+		run = func(sinks []fleet.Sink) error {
+			return badInput(replaceFile(o.html, func(w io.Writer) error {
+				return inner(append(sinks, fleet.NewHTML(w, options)))
+			}))
+		}
+	}
+	if o.parquet != "" {
+		inner := run
+		run = func(sinks []fleet.Sink) error {
+			return badInput(replaceFile(o.parquet, func(hosts io.Writer) error {
+				return replaceFile(findingsBeside(o.parquet), func(findings io.Writer) error {
+					return inner(append(sinks, fleet.NewParquet(hosts, findings, options)))
+				})
+			}))
+		}
+	}
+	return run(sinks)
+}
+
+// findingsBeside names the table of findings after that of hosts.
+func findingsBeside(file string) string {
+	return strings.TrimSuffix(file, ".parquet") + ".findings.parquet"
 }
 
 // sinks returns what the format writes.

@@ -99,6 +99,8 @@ type Sink interface {
 	Flush() error
 	// Finish takes the summary, once, also of a run that was interrupted.
 	Finish(*report.Fleet) error
+	// Full reports whether the sink needs the reports.
+	Full() bool
 }
 
 // Renderer is a sink that wants bytes of every record, which are made on all
@@ -110,6 +112,4 @@ type Renderer interface {
 	Render(dst []byte, r *Result) ([]byte, error)
 	// Write takes what Render made of the next records, in order.
 	Write(b []byte) error
-	// Full reports whether Render needs the reports.
-	Full() bool
 }

@@ -50,10 +50,10 @@ func Run(ctx context.Context, o Options) (*report.Fleet, error) {
 	for _, s := range o.Sinks {
 		if w, ok := s.(Renderer); ok {
 			r.renderers = append(r.renderers, w)
-			r.full = r.full || w.Full()
 		} else {
 			r.sinks = append(r.sinks, s)
 		}
+		r.full = r.full || s.Full()
 	}
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)

@@ -77,6 +77,9 @@ type Host struct {
 	Ends time.Time
 	// Verdicts has one for each release of the fleet, in their order.
 	Verdicts []Verdict
+	// Collected is when the facts were collected: of several records of one
+	// host the newest counts, and of one moment the last.
+	Collected time.Time
 }
 
 // Failure is a record that could not be judged.
@@ -106,6 +109,7 @@ type grade struct {
 type Page struct {
 	data     data
 	hosts    []row
+	named    map[string]int // index into hosts by name; hosts without one cannot be told apart
 	strings  table[string]
 	findings table[[8]int]
 	verdicts table[string]
@@ -115,7 +119,7 @@ type Page struct {
 // hosts were judged.
 func New(tool string, at time.Time, releases []Release) *Page {
 	// The script reads lists, also where they are empty.
-	p := &Page{data: data{Tool: tool, At: at.UTC().Format(time.RFC3339), Grades: grades, Releases: []release{},
+	p := &Page{named: map[string]int{}, data: data{Tool: tool, At: at.UTC().Format(time.RFC3339), Grades: grades, Releases: []release{},
 		Failures: [][2]string{}, Notes: []string{}, Verdicts: []verdict{}}}
 	p.findings.list, p.strings.list = [][8]int{}, []string{}
 	for _, r := range releases {
@@ -176,6 +180,7 @@ type row struct {
 	mem                   int64
 	iommu, gic, xen, ends int
 	verdicts              []int
+	at                    int64 // when its facts were collected
 }
 
 // table gives each distinct value a number.
@@ -214,7 +219,17 @@ func (p *Page) Add(h Host) {
 		}
 		r.verdicts = append(r.verdicts, p.verdict(v))
 	}
-	p.hosts = append(p.hosts, r)
+	r.at = h.Collected.UnixNano()
+	i, ok := p.named[h.ID]
+	switch {
+	case !ok && h.ID != "":
+		p.named[h.ID] = len(p.hosts)
+		p.hosts = append(p.hosts, r)
+	case !ok:
+		p.hosts = append(p.hosts, r)
+	case r.at >= p.hosts[i].at:
+		p.hosts[i] = r
+	}
 }
 
 // verdict numbers a verdict; those that are the same share a number.

@@ -67,3 +67,9 @@ func roundMemory(m facts.Memory) string {
 
 // CPUNames names every distinct processor of a host.
 func CPUNames(h *facts.Host) []string { return processors(h.CPU) }
+
+// ProductName names a host's machine; empty when nothing does.
+func ProductName(h *facts.Host) string { return product(h) }
+
+// IOMMUNames says in words which IOMMUs a host has.
+func IOMMUNames(h *facts.Host) string { return iommu(h) }

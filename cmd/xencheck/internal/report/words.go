@@ -215,3 +215,9 @@ func limitWords(q support.Quantity) string {
 	}
 	return strconv.FormatUint(q.N, 10)
 }
+
+// SeenWords says what a finding rests on.
+func SeenWords(seen []rules.Seen) string { return seenWords(seen) }
+
+// Cite says where a row stands and what it says.
+func Cite(r rules.Ref) string { return cite(r) }

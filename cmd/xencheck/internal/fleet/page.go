@@ -1,0 +1,162 @@
+package fleet
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/xencheck/xencheck/cmd/xencheck/internal/page"
+	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
+	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/rules"
+)
+
+// auto is the release that stands for the one that fits each host.
+const auto = "auto"
+
+// HTML is a sink that writes one page for people. It keeps a line for each
+// host until the end.
+type HTML struct {
+	w     io.Writer
+	judge Judge
+	page  *page.Page
+}
+
+// NewHTML starts a page of hosts that are judged by some releases.
+func NewHTML(w io.Writer, o Options) *HTML {
+	var releases []page.Release
+	for _, name := range o.Releases {
+		r := page.Release{Name: name}
+		if name == auto {
+			// Its hosts have a statement each.
+		} else if st := o.Judge.Horizon(name); st != nil {
+			r.Revision, r.Date, r.SecurityEnds = st.Revision, st.Date, st.SecuritySupportUntil
+		}
+		releases = append(releases, r)
+	}
+	return &HTML{w: w, judge: o.Judge, page: page.New(o.Tool, o.At, releases)}
+}
+
+// Full reports that the findings are needed.
+func (s *HTML) Full() bool { return true }
+
+// Record takes a host, or what could not be used.
+func (s *HTML) Record(r *Result) error {
+	switch {
+	case r.Err != nil:
+		s.page.Fail(page.Failure{Place: report.Clean(r.Place.String()), Cause: report.Clean(r.Err.Error())})
+	case r.Selected:
+		s.page.Add(s.host(r))
+	}
+	return nil
+}
+
+// host lays out one host.
+func (s *HTML) host(r *Result) page.Host {
+	h := r.Host
+	out := page.Host{
+		ID: report.Clean(h.Name), Source: report.Clean(r.Place.String()), Arch: string(h.Machine.Arch.Value),
+		Board: report.Clean(report.ProductName(h)), CPU: report.Clean(strings.Join(report.CPUNames(h), " + ")),
+		CPUs: int(least(h.CPU.Physical)), Memory: least(h.Memory.Physical), IOMMU: report.Clean(report.IOMMUNames(h)), GIC: gicName(h),
+	}
+	if out.ID == "" {
+		out.ID = out.Source
+	}
+	if h.CollectedAt != nil {
+		out.Collected = *h.CollectedAt
+	}
+	if x := xenOf(h); x.branch != "" {
+		out.Xen = x.branch
+		if x.how == report.Installed {
+			out.Xen += " (installed)"
+		}
+		out.Ends, _ = horizon(s.judge, x.branch)
+	}
+	for _, j := range r.Judgements {
+		v := page.Verdict{Grade: string(j.Grade), By: j.Statement.Release}
+		if j.Report != nil {
+			v.Words = report.AnswerWords(j.Report.Overall)
+			for _, i := range j.Report.Overall.Because {
+				v.Findings = append(v.Findings, finding(&j.Report.Findings[i]))
+			}
+		}
+		out.Verdicts = append(out.Verdicts, v)
+	}
+	return out
+}
+
+// finding lays out one finding.
+func finding(f *rules.Finding) page.Finding {
+	g, _ := f.Grade()
+	out := page.Finding{
+		Title: report.Clean(f.Title), Words: report.Clean(report.OutcomeWords(*f)), Open: g == rules.GradeUnknown,
+		Seen: report.Clean(report.SeenWords(f.Seen)), Why: report.Clean(f.Why), Do: report.Clean(f.Do),
+	}
+	if f.Row != nil {
+		out.Key, out.Place = f.Row.Key, report.Clean(report.Cite(*f.Row))
+	}
+	return out
+}
+
+// horizon returns when a branch of Xen leaves security support.
+func horizon(j Judge, branch string) (time.Time, bool) {
+	if branch == "" {
+		return time.Time{}, false
+	}
+	st := j.Horizon(branch)
+	if st == nil {
+		return time.Time{}, false
+	}
+	end, err := time.Parse(time.DateOnly, st.SecuritySupportUntil)
+	return end, err == nil
+}
+
+// gicName names the interrupt controller of an Arm host.
+func gicName(h *facts.Host) string {
+	if v, ok := h.Interrupts.GIC.Get(); ok {
+		return fmt.Sprintf("GICv%d", v)
+	}
+	return ""
+}
+
+// least is the least that a number can be; 0 when nothing is known.
+func least(o facts.Observed[facts.Range]) uint64 {
+	r, _ := o.Get()
+	return r.Min
+}
+
+// Flush does nothing: a page is written whole.
+func (s *HTML) Flush() error { return nil }
+
+// Finish writes the page.
+func (s *HTML) Finish(f *report.Fleet) error {
+	if f.Interrupted {
+		s.page.Note("The run was interrupted: this is not the whole fleet.")
+	}
+	if f.Filter != "" {
+		s.page.Note("Only hosts that match: " + report.Clean(f.Filter))
+	}
+	for _, st := range f.Statements {
+		note := "Xen " + st.Release
+		if st.Revision != "" {
+			note += ", revision " + st.Revision + " of " + st.Date
+		}
+		note += ": judges " + hosts(st.Hosts) + ", " + string(st.Phase)
+		for _, w := range st.Warnings {
+			note += "; " + w
+		}
+		s.page.Note(report.Clean(note))
+	}
+	if n := f.Bad - len(f.BadRecords); n > 0 && len(f.BadRecords) > 0 {
+		s.page.Note(fmt.Sprintf("%d records could not be judged.", f.Bad))
+	}
+	return s.page.Write(s.w)
+}
+
+func hosts(n int) string {
+	if n == 1 {
+		return "1 host"
+	}
+	return fmt.Sprintf("%d hosts", n)
+}
