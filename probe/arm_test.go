@@ -324,3 +324,24 @@ func TestDeviceTreeDirectories(t *testing.T) {
 	is(t, "firmware's CPUs", h.CPU.Firmware, 1)
 	is(t, "memory", h.Memory.Physical, facts.Exactly(4*gib))
 }
+
+// Flash that EFI describes as cacheable is present to the kernel, and no
+// memory. An unprivileged look at a server of 1 GiB has zones of 1088 MiB.
+func TestArmFlashIsNoMemory(t *testing.T) {
+	server := juno().with(machine{
+		"/proc/meminfo":                    "MemTotal:         991264 kB\n",
+		"/proc/zoneinfo":                   "Node 0, zone      DMA\n  pages free     200000\n        spanned  507904\n        present  278528\n        managed  247816\n",
+		memoryBlocks + "/block_size_bytes": "8000000\n",
+		memoryBlocks + "/memory0/":         "",
+		memoryBlocks + "/memory8/":         "",
+		"/sys/firmware/efi/runtime":        "0x1\n",
+		acpiTables + "/APIC":               "",
+		ghwInterface:                       "",
+		blobFile:                           gone, treeDir + "/compatible": gone, syslogInterface: "",
+	})
+	h := collectLive(t, withoutRoot(server))
+	r, ok := h.Memory.Physical.Get()
+	if !ok || r.Min != 991264<<10 {
+		t.Errorf("memory is %+v, want at least what the kernel has", h.Memory.Physical)
+	}
+}

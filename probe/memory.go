@@ -62,7 +62,10 @@ func (s *session) readMemory() {
 	firmware := s.readFirmwareMap()
 	blocks := s.readBlocks()
 	s.readTreeMemory(&b, &notes)
-	if firmware == 0 && installed == 0 && b.max == 0 {
+	// On Arm the kernel also counts what EFI describes as cacheable and keeps
+	// for itself, such as flash (drivers/firmware/efi/efi-init.c): more than
+	// there is memory.
+	if firmware == 0 && installed == 0 && b.max == 0 && !s.host.Machine.Arch.Value.Arm() {
 		s.readZones(total, &b)
 	}
 
