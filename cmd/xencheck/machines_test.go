@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -132,7 +133,7 @@ func (y *yard) try(t *testing.T, d machines.Definition) {
 	work := filepath.Join(y.work, d.Name)
 	for attempt := range 2 {
 		_ = os.RemoveAll(work)
-		b, err = y.boot(d, work)
+		b, err = y.boot(t, d, work)
 		if errors.Is(err, machines.ErrNoDebian) {
 			y.skip(t, d, err.Error())
 		}
@@ -140,6 +141,9 @@ func (y *yard) try(t *testing.T, d machines.Definition) {
 			break
 		}
 		remark = ", at the second try: " + d.Flaky
+	}
+	if b != nil && b.Report != nil {
+		_ = os.WriteFile(filepath.Join(work, "steps.log"), transcript(b.Report), 0o644)
 	}
 	if err == nil {
 		var told string
@@ -181,14 +185,31 @@ func (y *yard) skip(t *testing.T, d machines.Definition, why string) {
 func keepLogs(work string) {
 	entries, _ := os.ReadDir(work)
 	for _, e := range entries {
-		if !slices.Contains([]string{"console.log", "qemu.log", "command", "report"}, e.Name()) {
+		if !slices.Contains([]string{"console.log", "qemu.log", "command", "steps.log"}, e.Name()) {
 			_ = os.RemoveAll(filepath.Join(work, e.Name()))
 		}
 	}
 }
 
+// transcript writes what every step printed, for people.
+func transcript(r *wire.Report) []byte {
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "up %.1f s\n%s\n", r.Uptime, strings.Join(r.Notes, "\n"))
+	for _, s := range r.Results {
+		fmt.Fprintf(&out, "\n== %s: exit code %d after %.2f s %s\n%s%s", s.Name, s.Exit, s.Seconds, s.Error, s.Stderr, s.Stdout)
+	}
+	return out.Bytes()
+}
+
 // boot makes the ramdisk and starts the machine.
-func (y *yard) boot(d machines.Definition, work string) (*machines.Boot, error) {
+func (y *yard) boot(t *testing.T, d machines.Definition, work string) (*machines.Boot, error) {
+	// When the time of the whole test is up, no emulator must stay behind.
+	ctx := t.Context()
+	if end, ok := t.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end.Add(-5*time.Second))
+		defer cancel()
+	}
 	programs, err := y.programs[d.GoArch()]()
 	if err != nil {
 		return nil, err
@@ -208,6 +229,7 @@ func (y *yard) boot(d machines.Definition, work string) (*machines.Boot, error) 
 		for name, text := range y.config {
 			rd.Files[domainFolder+name] = text
 		}
+		rd.Files["/etc/xen/xl.conf"] = nil // all defaults
 	}
 	if err := os.MkdirAll(work, 0o755); err != nil {
 		return nil, err
@@ -220,7 +242,7 @@ func (y *yard) boot(d machines.Definition, work string) (*machines.Boot, error) 
 	if err := errors.Join(rd.Write(f), f.Close()); err != nil {
 		return nil, err
 	}
-	return d.Start(context.Background(), y.store, definitions, name, work)
+	return d.Start(ctx, y.store, definitions, name, work)
 }
 
 // The names of the steps that every machine runs.

@@ -43,6 +43,7 @@ func (d Definition) Start(ctx context.Context, store *Store, definitions, ramdis
 		return nil, err
 	}
 	defer own.Close()
+	whole := ctx
 	ctx, cancel := context.WithTimeout(ctx, d.Limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
@@ -65,6 +66,8 @@ func (d Definition) Start(ctx context.Context, store *Store, definitions, ramdis
 	switch {
 	case failed == nil:
 		return b, nil
+	case whole.Err() != nil:
+		return b, fmt.Errorf("stopped after %.0f s: the time of the test is up", time.Since(begin).Seconds())
 	case ctx.Err() != nil:
 		return b, fmt.Errorf("no report within %s", d.Limit)
 	}
