@@ -21,25 +21,26 @@ type Intent struct {
 }
 
 // Intents returns what --for accepts, in the order of reports.
-func Intents() []Intent {
-	return []Intent{
-		{Base, "running Xen", "Architecture, CPU, memory, number of CPUs, interrupt controller and the release itself.", true, true},
-		{"pv", "PV guests", "64-bit PV guests, which need nothing of the hardware.", true, false},
-		{"hvm", "HVM guests", "Fully virtualised guests: VMX or SVM, and nested paging.", true, false},
-		{"pvh", "PVH guests", "PVH guests: VMX or SVM, and nested paging.", true, false},
-		{"arm", "Arm guests", "The one type of guest that Arm has.", false, true},
-		{"pv32", "32-bit PV guests without the shim", "32-bit PV guests directly on Xen.", true, false},
-		{"pv32-shim", "32-bit PV guests in the shim", "32-bit PV guests inside the PV shim: VMX or SVM.", true, false},
-		{"pvh-dom0", "a PVH dom0", "dom0=pvh: VMX or SVM, nested paging and an IOMMU.", true, false},
-		{"passthrough", "device passthrough", "Giving devices to guests: an IOMMU.", true, true},
-		{"efi", "booting through EFI", "Host EFI boot.", true, true},
-		{"secure-boot", "EFI Secure Boot", "Booting Xen with Secure Boot on.", true, true},
-		{"qos", "Intel platform QoS", "Cache and bandwidth monitoring or allocation (psr=).", true, false},
-		{"memory-hotplug", "memory hotplug", "Adding memory while Xen runs.", true, false},
-		{"cpu-hotplug", "CPU hotplug", "Adding processors while Xen runs.", true, false},
-		{"its", "the GICv3 ITS", "Message-signalled interrupts through the ITS.", false, true},
-		{"sve", "SVE in guests", "The Scalable Vector Extension for dom0 or guests.", false, true},
-	}
+func Intents() []Intent { return slices.Clone(intents[:]) }
+
+// intents begins with Base.
+var intents = [...]Intent{
+	{Base, "running Xen", "Architecture, CPU, memory, number of CPUs, interrupt controller and the release itself.", true, true},
+	{"pv", "PV guests", "64-bit PV guests, which need nothing of the hardware.", true, false},
+	{"hvm", "HVM guests", "Fully virtualised guests: VMX or SVM, and nested paging.", true, false},
+	{"pvh", "PVH guests", "PVH guests: VMX or SVM, and nested paging.", true, false},
+	{"arm", "Arm guests", "The one type of guest that Arm has.", false, true},
+	{"pv32", "32-bit PV guests without the shim", "32-bit PV guests directly on Xen.", true, false},
+	{"pv32-shim", "32-bit PV guests in the shim", "32-bit PV guests inside the PV shim: VMX or SVM.", true, false},
+	{"pvh-dom0", "a PVH dom0", "dom0=pvh: VMX or SVM, nested paging and an IOMMU.", true, false},
+	{"passthrough", "device passthrough", "Giving devices to guests: an IOMMU.", true, true},
+	{"efi", "booting through EFI", "Host EFI boot.", true, true},
+	{"secure-boot", "EFI Secure Boot", "Booting Xen with Secure Boot on.", true, true},
+	{"qos", "Intel platform QoS", "Cache and bandwidth monitoring or allocation (psr=).", true, false},
+	{"memory-hotplug", "memory hotplug", "Adding memory while Xen runs.", true, false},
+	{"cpu-hotplug", "CPU hotplug", "Adding processors while Xen runs.", true, false},
+	{"its", "the GICv3 ITS", "Message-signalled interrupts through the ITS.", false, true},
+	{"sve", "SVE in guests", "The Scalable Vector Extension for dom0 or guests.", false, true},
 }
 
 // badness orders the grades.
@@ -119,7 +120,7 @@ func combine(j *judging, fs []Finding, wanted []string) (ids []string, overall A
 		wanted = []string{Base}
 	}
 	var rest []Intent
-	for _, in := range Intents() {
+	for _, in := range intents {
 		switch {
 		case slices.Contains(wanted, in.ID):
 			ids = append(ids, in.ID)

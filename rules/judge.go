@@ -120,18 +120,12 @@ func (j *judging) everyFinding() []Finding {
 		d.order = append(d.order, uint64(f.line())<<32|uint64(len(d.found)))
 		d.found = append(d.found, f)
 	}
-	under := j.underXen()
 	for i := range j.rules {
 		r := &j.rules[i]
 		fs := r.judge(j, j.shares[i])
 		for k := range fs {
-			f := &fs[k]
-			f.Rule = r.ID
-			if under && f.Outcome == Judged && f.InUse == Yes && r.ID != domainsRuleID && !slices.Contains(f.For, Base) {
-				// What a running Xen uses counts by itself.
-				f.For = append([]string{Base}, f.For...)
-			}
-			add(f)
+			j.attribute(r, &fs[k])
+			add(&fs[k])
 		}
 	}
 	rest := j.findings(j.rest)
@@ -148,6 +142,15 @@ func (j *judging) everyFinding() []Finding {
 	}
 	j.distrust(out)
 	return out
+}
+
+// attribute completes a finding of a rule.
+func (j *judging) attribute(r *Rule, f *Finding) {
+	f.Rule = r.ID
+	if f.Outcome == Judged && f.InUse == Yes && r.ID != domainsRuleID && j.underXen() && !slices.Contains(f.For, Base) {
+		// What a running Xen uses counts by itself.
+		f.For = append([]string{Base}, f.For...)
+	}
 }
 
 // share gives every row to the first rule that claims it, and the others to

@@ -27,11 +27,22 @@ type judging struct {
 	cmdline xencmdline.Line // Xen's command line, once parsed is true
 	parsed  bool
 
+	runs       bool // the version of the running Xen is known
+	under, set bool // underXen and setUp, where a panel judges
+
 	desk *desk // nil when findings are made one by one
 }
 
 func newJudging(c *Judge, h *facts.Host, o Options) *judging {
 	j := &judging{Judge: c, h: h, o: o, phase: c.st.Header.Phase(o.At)}
+	j.hostSide()
+	return j
+}
+
+// hostSide works out what follows from host and options alone.
+func (j *judging) hostSide() {
+	h, o := j.h, j.o
+	_, j.runs = h.Xen.Running.Get()
 	j.arch, _ = h.Machine.Arch.Get()
 	j.xen = j.arch
 	switch kernel, _ := h.Machine.KernelArch.Get(); {
@@ -47,7 +58,6 @@ func newJudging(c *Judge, h *facts.Host, o Options) *judging {
 		// programs. It does not tell which Xen will be booted.
 		j.xenNote = "a 32-bit kernel runs here, yet a 64-bit Xen is judged, which this CPU can run; --xen-arch arm32 judges a 32-bit one"
 	}
-	return j
 }
 
 // about starts the finding of a row.

@@ -158,10 +158,16 @@ var qosRule = Rule{
 				return f, false
 			}
 			f, ok := decide(f, x.QoS, "The CPU has it; Xen leaves it alone unless psr= is on its command line.", "The CPU has none of these technologies.")
-			return j.nowUsed(f, ok, "Take psr= off Xen's command line.", sub("psr", "cmt", "cat", "cdp", "mba")), ok
+			return j.nowUsed(f, ok, "Take psr= off Xen's command line.", qosTold), ok
 		})
 	},
 }
+
+// qosTold and itsTold tell whether Xen uses what the hardware has.
+var (
+	qosTold = sub("psr", "cmt", "cat", "cdp", "mba")
+	itsTold = built("CONFIG_HAS_ITS", "")
+)
 
 var sveRule = Rule{
 	ID:    "host-sve",
@@ -267,7 +273,7 @@ var itsRule = Rule{
 			o := j.h.Interrupts.ITS
 			f.Seen = []Seen{seen("ITS units", o, itoa)}
 			f, ok := decide(f, o, "This host has an ITS; default builds of Xen leave it alone.", "This host has no ITS.")
-			return j.nowUsed(f, ok, "Use a Xen that is built without CONFIG_HAS_ITS.", built("CONFIG_HAS_ITS", "")), ok
+			return j.nowUsed(f, ok, "Use a Xen that is built without CONFIG_HAS_ITS.", itsTold), ok
 		})
 	},
 }

@@ -76,7 +76,11 @@ func (f *Finding) waivable() bool {
 // withoutWaived returns findings of which those that are waived count for
 // nothing; nil when none is.
 func withoutWaived(fs []Finding) []Finding {
-	if !slices.ContainsFunc(fs, func(f Finding) bool { return f.Waived != nil }) {
+	any := false
+	for i := range fs {
+		any = any || fs[i].Waived != nil
+	}
+	if !any {
 		return nil
 	}
 	out := slices.Clone(fs)

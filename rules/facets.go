@@ -1,0 +1,265 @@
+package rules
+
+import (
+	"encoding/binary"
+	"slices"
+	"sync"
+
+	"github.com/xencheck/xencheck/probe/facts"
+)
+
+// A facet is some rules and every fact that they look at: hosts with the same
+// key are the same to them. Values that a rule merely repeats in its evidence
+// are no part of the key; of a fact that is not known, why is, and the remedy.
+type facet struct {
+	rules   []string // ids; empty for the rows that no rule claims
+	key     func(*bounds, *judging, []byte) []byte
+	release bool // what it says may depend on the release of Xen
+}
+
+// facets holds every rule that judges hosts once. The keys begin with those of
+// judging.base.
+const facetCount = 9
+
+var facets = [facetCount]facet{
+	{rules: []string{releaseRule.ID}, key: func(_ *bounds, _ *judging, k []byte) []byte { return k }},
+	{rules: []string{architectureRule.ID}, key: cpuKey},
+	{rules: []string{memoryRule.ID, cpusRule.ID}, key: func(b *bounds, j *judging, k []byte) []byte {
+		k = rangeKey(k, j.h.Memory.Physical, b.bytes)
+		return rangeKey(k, j.h.CPU.Physical, b.cpus)
+	}},
+	{rules: []string{acpiRule.ID, efiRule.ID, secureBootRule.ID, nestedRule.ID, memoryHotplugRule.ID, cpuHotplugRule.ID}, key: bootKey},
+	{rules: []string{gicRule.ID}, key: func(_ *bounds, j *judging, k []byte) []byte {
+		return factKey(k, j.h.Interrupts.GIC, func(k []byte, v int) []byte { return append(k, byte(max(min(v, 5), -1))) })
+	}},
+	{rules: []string{qosRule.ID, itsRule.ID, sveRule.ID}, key: toldKey, release: true},
+	{rules: []string{iommuRule.ID}, key: iommuKey},
+	{rules: []string{pvRule.ID, hvmRule.ID, pvhRule.ID, armGuestRule.ID, passthroughRule.ID, armPassthroughRule.ID}, key: guestKey},
+	{rules: []string{kconfigRule.ID, usageRuleID, elsewhereRule.ID}, key: xenKey, release: true},
+}
+
+// base begins every key: what all rules look at.
+func (j *judging) base(k []byte) []byte {
+	return append(append(append(append(k, j.arch...), '/'), j.xen...), bit(j.under, 1)|bit(j.set, 2)|bit(j.h.CPU.X86 != nil, 4)|bit(j.h.CPU.Arm != nil, 8))
+}
+
+func bit(b bool, value byte) byte {
+	if b {
+		return value
+	}
+	return 0
+}
+
+// factKey adds a fact to a key.
+func factKey[T any](k []byte, o facts.Observed[T], value func([]byte, T) []byte) []byte {
+	switch o.State {
+	case facts.Known:
+		return value(append(k, 'k'), o.Value)
+	case facts.Absent:
+		return append(k, 'a')
+	}
+	return unknownKey(append(k, 'u'), o.State, o.Problem)
+}
+
+func unknownKey(k []byte, s facts.State, p *facts.Problem) []byte {
+	if p == nil {
+		return append(k, '-', bit(s == facts.Unread, 1))
+	}
+	return textKey(textKey(append(k, '+', bit(s == facts.Unread, 1)), string(p.Cause)), p.Remedy)
+}
+
+func textKey[T ~string](k []byte, s T) []byte {
+	return append(binary.AppendUvarint(k, uint64(len(s))), s...)
+}
+
+func boolKey(k []byte, b bool) []byte { return append(k, bit(b, 1)) }
+
+func anyKey[T any](k []byte, _ T) []byte { return k } // that it is known is all that counts
+
+// cpuKey is all that tells CPUs apart.
+func cpuKey(_ *bounds, j *judging, k []byte) []byte {
+	k = factKey(k, j.h.Machine.Arch, anyKey)
+	if x := j.h.CPU.X86; x != nil {
+		k = factKey(k, x.Models, func(k []byte, ms []facts.X86Model) []byte {
+			for _, m := range ms {
+				k = binary.AppendVarint(binary.AppendVarint(textKey(k, m.Vendor), int64(m.Family)), int64(m.Model))
+			}
+			return k
+		})
+	}
+	if a := j.h.CPU.Arm; a != nil {
+		core := func(k []byte, c facts.ArmCore) []byte {
+			k = textKey(append(k, bit(c.MIDR != "", 1)|bit(c.RevisionKnown, 2)), c.Name)
+			k = binary.AppendVarint(k, int64(c.Implementer))
+			return binary.AppendVarint(binary.AppendVarint(k, int64(c.Variant)), int64(c.Revision))
+		}
+		k = factKey(k, a.Boot, core)
+		k = factKey(k, a.Cores, func(k []byte, cs []facts.ArmCore) []byte {
+			k = binary.AppendUvarint(k, uint64(len(cs)))
+			for _, c := range cs {
+				k = core(k, c)
+			}
+			return k
+		})
+		k = factKey(k, a.Architecture, func(k []byte, v int) []byte { return binary.AppendVarint(k, int64(v)) })
+		k = factKey(k, a.Virtualization, boolKey)
+		k = factKey(k, a.VirtExtensions, boolKey)
+		k = append(k, bit(j.everyCore(), 1))
+	}
+	return k
+}
+
+// bounds divides amounts by the limits of all statements: amounts between the
+// same two bounds are the same to every row.
+type bounds struct{ bytes, cpus []uint64 }
+
+func (b *bounds) add(c *Judge) {
+	for i := range c.entries {
+		l := c.entries[i].Meaning.Limit
+		if l == nil {
+			continue
+		}
+		for _, list := range []*[]uint64{&b.bytes, &b.cpus} {
+			*list = append(*list, l.Max.N+1)
+			if l.Below != nil {
+				*list = append(*list, l.Below.N)
+			}
+			slices.Sort(*list)
+			*list = slices.Compact(*list)
+		}
+	}
+}
+
+func rangeKey(k []byte, o facts.Observed[facts.Range], bounds []uint64) []byte {
+	return factKey(k, o, func(k []byte, r facts.Range) []byte {
+		k = append(k, place(bounds, r.Min))
+		if r.Max == nil {
+			return append(k, 0xff)
+		}
+		return append(k, place(bounds, *r.Max))
+	})
+}
+
+// place counts the bounds that an amount has reached.
+func place(bounds []uint64, n uint64) byte {
+	i := 0
+	for i < len(bounds) && n >= bounds[i] {
+		i++
+	}
+	return byte(min(i, 0xfe))
+}
+
+// bootKey is the firmware, what it announces, and what the machine is a guest of.
+func bootKey(_ *bounds, j *judging, k []byte) []byte {
+	m := &j.h.Machine
+	k = factKey(k, m.ACPI, boolKey)
+	k = factKey(k, m.DeviceTree, boolKey)
+	k = factKey(k, m.Firmware, func(k []byte, s string) []byte { return append(k, bit(s == "efi", 1)) })
+	k = factKey(k, m.SecureBoot, boolKey)
+	kind, _ := m.Kind.Get()
+	domain, _ := m.DomainType.Get()
+	k = append(k, bit(kind == facts.DomU && domain == "hvm", 1))
+	k = factKey(k, j.h.Hotplug.Memory, anyKey)
+	return factKey(k, j.h.Hotplug.CPU, func(k []byte, c facts.CPUHotplug) []byte {
+		return append(k, bit(c.OnlineCapable > 0, 1)|bit(c.MADTRevision >= 5, 2))
+	})
+}
+
+// toldKey is features of the hardware that Xen uses when told to.
+func toldKey(_ *bounds, j *judging, k []byte) []byte {
+	if x := j.h.CPU.X86; x != nil {
+		k = factKey(k, x.QoS, anyKey)
+		models, ok := x.Models.Get()
+		k = append(k, bit(ok, 1)|bit(slices.ContainsFunc(models, func(m facts.X86Model) bool { return m.Vendor == "GenuineIntel" }), 2))
+	}
+	if a := j.h.CPU.Arm; a != nil {
+		k = factKey(k, a.SVE, boolKey)
+	}
+	k = factKey(k, j.h.Interrupts.ITS, anyKey)
+	if j.set {
+		for _, s := range [...]sign{qosTold, itsTold, dom0SVE} {
+			k = signKey(k, s(j))
+		}
+	}
+	return k
+}
+
+func iommuKey(_ *bounds, j *judging, k []byte) []byte {
+	if x := j.h.CPU.X86; x != nil {
+		models, _ := x.Models.Get()
+		vendor := ""
+		if len(models) > 0 {
+			vendor = models[0].Vendor
+		}
+		k = append(k, bit(len(models) > 0, 1)|bit(vendor == "GenuineIntel", 2)|bit(vendor == "AuthenticAMD" || vendor == "HygonGenuine", 4))
+	}
+	return factKey(k, j.h.IOMMU.Units, func(k []byte, units []facts.IOMMUUnit) []byte {
+		for _, u := range units {
+			k = textKey(k, u.Kind)
+			if u.Kind == facts.OtherIOMMU {
+				for _, c := range u.Compatible {
+					k = textKey(k, c)
+				}
+			}
+		}
+		return k
+	})
+}
+
+// guestKey is what guests need.
+func guestKey(_ *bounds, j *judging, k []byte) []byte {
+	if x := j.h.CPU.X86; x != nil {
+		k = factKey(k, x.VMX, boolKey)
+		k = factKey(k, x.SVM, boolKey)
+		k = factKey(k, x.LockedOff, boolKey)
+		k = factKey(k, x.EPT, boolKey)
+		k = factKey(k, x.NPT, boolKey)
+	}
+	domain, _ := j.h.Machine.DomainType.Get()
+	k = append(k, bit(domain == "pvh", 1))
+	return factKey(k, j.h.IOMMU.Units, func(k []byte, units []facts.IOMMUUnit) []byte {
+		return append(k, bit(slices.ContainsFunc(units, func(u facts.IOMMUUnit) bool { return u.Kind != facts.OtherIOMMU }), 1))
+	})
+}
+
+// xenKey is how Xen is built, booted and used, sign by sign.
+func xenKey(_ *bounds, j *judging, k []byte) []byte {
+	x := &j.h.Xen
+	if !j.set && x.BootTree.State == facts.Unread && x.BootConsole.State == facts.Unread {
+		return k // no rule looks at any sign
+	}
+	major, minor := 0xff, 0xff
+	if v, ok := x.Running.Get(); ok {
+		major, minor = v.Major, v.Minor
+	}
+	k = binary.AppendVarint(binary.AppendVarint(append(k, 's'), int64(major)), int64(minor))
+	for _, s := range everySign() {
+		k = signKey(k, s(j))
+	}
+	return k
+}
+
+// everySign lists the signs of usages, of what is declared elsewhere, and of
+// how Xen is built.
+var everySign = sync.OnceValue(func() []sign {
+	out := []sign{expert, built("CONFIG_DEBUG", "")}
+	for i := range usages {
+		out = append(append(out, usages[i].off...), usages[i].on...)
+	}
+	for i := range declarations {
+		out = append(out, declarations[i].sign)
+	}
+	return out
+})
+
+// signKey adds what a sign says to a key.
+func signKey(k []byte, r reading) []byte {
+	switch r.use {
+	case Yes:
+		return append(k, 'y')
+	case No:
+		return append(k, 'n')
+	}
+	f := Finding{Seen: []Seen{r.seen}}
+	return textKey(textKey(append(k, '?'), f.cause()), r.remedy)
+}
