@@ -13,15 +13,24 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/xencheck/xencheck/probe/internal/fake"
+	"github.com/xencheck/xencheck/probe/probetest"
 )
 
 // recordings are device trees of real boards, kept beside the project.
 const recordings = "../../../../shared/hosts"
 
-// boards returns the recorded blobs by file name, and a small one made here.
+// boards returns the recorded blobs by file name, those of the project's
+// machines, and a small one made here.
 func boards(t testing.TB) map[string][]byte {
 	t.Helper()
-	blobs := map[string][]byte{"small": fake.DTB(small())}
+	blobs, err := probetest.Files("../../../testdata/hosts", func(name string) bool { return name == "/sys/firmware/fdt" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(blobs) < 20 {
+		t.Fatalf("only %d device trees of the project's own", len(blobs))
+	}
+	blobs["small"] = fake.DTB(small())
 	files, _ := filepath.Glob(filepath.Join(recordings, "dtb-*", "*", "board.dtb"))
 	for _, file := range files {
 		b, err := os.ReadFile(file)
@@ -75,6 +84,9 @@ func TestAgainstDTC(t *testing.T) {
 		properties += len(got)
 	}
 	t.Logf("%d nodes and properties compared", properties)
+	if properties < 1000 {
+		t.Errorf("only %d nodes and properties were compared", properties)
+	}
 }
 
 // TestFromFSAgainstDTC writes boards as directories and compares our reading
