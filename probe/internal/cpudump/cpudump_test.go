@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -440,6 +441,22 @@ func TestAgainstCpuid(t *testing.T) {
 				{0x80000000, 0, Registers{EAX: 0x8000000a}}, {0x80000001, 0, Registers{ECX: bit << 2, EDX: bit << 29}}}})
 		}
 	}
+	// A Xeon with every kind of platform QoS, one with some, an EPYC with
+	// nested paging and one without, and a guest of each hypervisor.
+	for _, q := range []struct{ seven, kinds, l3 uint32 }{{0x9000, 0xe, 4}, {0x8000, 0x2, 0}, {0x1000, 0, 0}} {
+		leaves := append(slices.Clone(xeon[:4]), Leaf{7, 0, Registers{EBX: q.seven}}, Leaf{0x10, 0, Registers{EBX: q.kinds}}, Leaf{0x10, 1, Registers{ECX: q.l3}})
+		leaves[0].EAX = 0x16 // highest leaf
+		cpus = append(cpus, CPU{0, append(leaves, xeon[5:]...)})
+	}
+	for npt := range uint32(2) {
+		cpus = append(cpus, CPU{0, []Leaf{{0, 0, Registers{0x10, 0x68747541, 0x444d4163, 0x69746e65}}, {1, 0, Registers{EAX: 0x00800f12}},
+			{0x80000000, 0, Registers{EAX: 0x8000000a}}, {0x80000001, 0, Registers{ECX: 4, EDX: 1 << 29}}, {0x8000000a, 0, Registers{EAX: 1, EDX: npt}}}})
+	}
+	for _, id := range []Registers{{0x40000001, 0x4b4d564b, 0x564b4d56, 0x4d}, {0x40000005, 0x566e6558, 0x65584d4d, 0x4d4d566e}, {0x40000006, 0x7263694d, 0x666f736f, 0x76482074}} {
+		leaves := slices.Clone(xeon)
+		leaves[1].ECX |= 1 << 31
+		cpus = append(cpus, CPU{0, append(leaves, Leaf{0x40000000, 0, id})})
+	}
 	for i := range cpus {
 		cpus[i].Number = i
 	}
@@ -461,9 +478,22 @@ func TestAgainstCpuid(t *testing.T) {
 		}
 		return ""
 	}
+	compared := map[string]int{}
 	for i, c := range cpus {
 		s := sections[i]
 		m, _ := c.Model()
+		qos, _ := c.QoS()
+		// Linux calls AMD's enforcement of bandwidth by the same name.
+		mba := func(vendor, s string) string {
+			theirs := find(s, `memory bandwidth allocation supported *= (\w+)`)
+			if amd := find(s, `memory bandwidth enforcement *= (\w+)`); vendor == "AuthenticAMD" && amd == "true" {
+				return amd
+			}
+			return theirs
+		}
+		has := func(name string) string { return fmt.Sprint(slices.Contains(qos, name)) }
+		_, l3, _ := strings.Cut(s, "L3 Cache Allocation Technology (0x10/1)")
+		l3, _, _ = strings.Cut(l3, "(0x10/2)")
 		for _, q := range []struct{ what, ours, theirs string }{
 			{"vendor", m.Vendor, find(s, `vendor_id = "([^"]*)"`)},
 			{"family", fmt.Sprint(m.Family), find(s, `\(family synth\) *= 0x[0-9a-f]+ \((\d+)\)`)},
@@ -471,10 +501,24 @@ func TestAgainstCpuid(t *testing.T) {
 			{"stepping", fmt.Sprint(m.Stepping), find(s, `stepping id *= 0x[0-9a-f]+ \((\d+)\)`)},
 			{"VMX", truth(c.VMX()), find(s, `VMX: virtual machine extensions *= (\w+)`)},
 			{"SVM", truth(c.SVM()), find(s, `SVM: secure virtual machine *= (\w+)`)},
+			{"brand", m.Name, strings.Join(strings.Fields(find(s, ` brand = "([^"]*)"`)), " ")},
+			{"hypervisor", truth(c.Hypervisor()), find(s, `hypervisor guest status *= (\w+)`)},
+			{"hypervisor's name", c.HypervisorVendor(), strings.TrimSpace(strings.ReplaceAll(find(s, `hypervisor_id \(0x40000000\) = "([^"]*)"`), `\0`, ""))},
+			{"NPT", truth(c.NPT()), find(s, `nested paging *= (\w+)`)},
+			{"cqm", has("cqm"), find(s, `RDT-CMT/PQoS cache monitoring *= (\w+)`)},
+			{"rdt_a", has("rdt_a"), find(s, `RDT-CAT/PQE cache allocation *= (\w+)`)},
+			{"cat_l3", has("cat_l3"), find(s, `L3 cache allocation technology supported *= (\w+)`)},
+			{"cat_l2", has("cat_l2"), find(s, `L2 cache allocation technology supported *= (\w+)`)},
+			{"mba", has("mba"), mba(m.Vendor, s)},
+			{"cdp_l3", has("cdp_l3"), find(l3, `code and data prioritization supported *= (\w+)`)},
 			{"long mode", truth(c.LongMode()), find(s, `(?:64-bit extensions technology available|long mode \(AA-64\)) *= (\w+)`)},
 		} {
 			if q.theirs == "" && q.what != "vendor" && q.what != "family" {
 				continue // cpuid prints the rows of one vendor only
+			}
+			compared[q.what]++
+			if q.what == "brand" {
+				q.ours = strings.Join(strings.Fields(q.ours), " ")
 			}
 			if q.ours != q.theirs {
 				r, _ := c.Leaf(1, 0)
@@ -482,7 +526,13 @@ func TestAgainstCpuid(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d CPUs mean the same to cpuid", len(cpus))
+	t.Logf("%d CPUs mean the same to cpuid; compared: %v", len(cpus), compared)
+	for _, what := range []string{"vendor", "family", "model", "stepping", "VMX", "SVM", "long mode", "brand", "hypervisor", "hypervisor's name", "NPT",
+		"cqm", "rdt_a", "cat_l3", "cat_l2", "mba", "cdp_l3"} {
+		if compared[what] < 2 {
+			t.Errorf("%s was compared %d times: cpuid's text was not understood", what, compared[what])
+		}
+	}
 }
 
 func truth(has, _ bool) string { return fmt.Sprint(has) }

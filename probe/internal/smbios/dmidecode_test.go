@@ -2,7 +2,6 @@ package smbios
 
 import (
 	"encoding/binary"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,7 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/xencheck/xencheck/probe/internal/fake"
+	"github.com/xencheck/xencheck/probe/probetest"
 )
 
 // dumpFile writes what dmidecode --dump-bin writes: entry point, then at 0x20
@@ -48,8 +50,9 @@ func dumpFile(t *testing.T, entry, table []byte) string {
 	return file
 }
 
-// TestAgainstDmidecode compares sizes and names with dmidecode's reading of
-// the same table, read from its text.
+// TestAgainstDmidecode compares all that we read with dmidecode's reading of
+// the same tables: some made here, as they are and redacted, and those of the
+// project's machines.
 func TestAgainstDmidecode(t *testing.T) {
 	dmidecode, err := exec.LookPath("dmidecode")
 	if err != nil {
@@ -70,58 +73,132 @@ func TestAgainstDmidecode(t *testing.T) {
 		module(0).Structure(), module(16384).Structure(), module(0x8000 | 512).Structure(),
 		module(0xffff).Structure(), big.Structure(), optane.Structure(),
 	}
-	for _, build := range []func(...fake.Structure) ([]byte, []byte){fake.SMBIOS, fake.SMBIOS32} {
+	type tables struct{ entry, table []byte }
+	all := map[string]tables{}
+	for name, build := range map[string]func(...fake.Structure) ([]byte, []byte){"64-bit entry": fake.SMBIOS, "32-bit entry": fake.SMBIOS32} {
 		entry, table := build(structures...)
 		redacted, err := Redact(table)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, table := range [][]byte{table, redacted} {
-			out, err := exec.Command(dmidecode, "--from-dump", dumpFile(t, entry, table)).CombinedOutput()
-			if err != nil {
-				t.Fatalf("%v\n%s", err, out)
-			}
-			info, err := Parse(entry, table)
-			if err != nil {
-				t.Fatal(err)
-			}
-			text := string(out)
-			for _, want := range []string{
-				"Vendor: " + info.BIOSVendor, "Version: " + info.BIOSVersion, "SMBIOS " + info.Version,
-				"Manufacturer: " + info.Vendor, "Product Name: " + info.Product, "Product Name: " + info.Board,
-				fmt.Sprintf("Maximum Capacity: %d GB", info.Memory.MaxCapacity/gib),
-			} {
-				if !strings.Contains(text, want) {
-					t.Errorf("dmidecode does not say %q:\n%s", want, text)
-				}
-			}
-			if got := installedByDmidecode(text); got != info.Memory.Installed {
-				t.Errorf("dmidecode adds up to %d, we to %d:\n%s", got, info.Memory.Installed, text)
-			}
-			if strings.Contains(text, "Invalid") || strings.Contains(text, "Wrong") || strings.Contains(text, "broken") {
-				t.Errorf("dmidecode complains:\n%s", text)
-			}
+		all[name], all[name+", redacted"] = tables{entry, table}, tables{entry, redacted}
+	}
+	const dir = "/sys/firmware/dmi/tables/"
+	files, err := probetest.Files("../../../testdata/hosts", func(name string) bool { return strings.HasPrefix(name, dir) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, table := range files {
+		if machine, ok := strings.CutSuffix(name, ": "+dir+"DMI"); ok {
+			all[machine] = tables{files[machine+": "+dir+"smbios_entry_point"], table}
 		}
 	}
+	if len(all) < 20 {
+		t.Fatalf("only %d tables to compare", len(all))
+	}
+	modules := 0
+	for name, b := range all {
+		out, err := exec.Command(dmidecode, "--from-dump", dumpFile(t, b.entry, b.table)).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, out)
+		}
+		got, err := Parse(b.entry, b.table)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		text := string(out)
+		if diff := cmp.Diff(readByDmidecode(t, text), got); diff != "" {
+			t.Errorf("%s (-dmidecode +ours):\n%s\n%s", name, diff, text)
+		}
+		if strings.Contains(text, "Invalid entry") || strings.Contains(text, "Wrong") || strings.Contains(text, "broken") {
+			t.Errorf("%s: dmidecode complains:\n%s", name, text)
+		}
+		modules += got.Memory.Modules
+	}
+	t.Logf("%d tables with %d modules mean the same to dmidecode", len(all), modules)
 }
 
-// installedByDmidecode adds up the sizes of memory devices, of a persistent one
-// the volatile size.
-func installedByDmidecode(text string) uint64 {
-	units := map[string]uint64{"kB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
-	size := regexp.MustCompile(`(?m)^\tSize: (\d+) (\w+)`)
-	volatile := regexp.MustCompile(`(?m)^\tVolatile Size: (\d+) (\w+)`)
-	var sum uint64
-	for _, device := range strings.Split(text, "Memory Device\n")[1:] {
-		device, _, _ = strings.Cut(device, "\n\n")
-		m := size.FindStringSubmatch(device)
-		if strings.Contains(device, "persistent memory") {
-			m = volatile.FindStringSubmatch(device)
+// record is one structure as dmidecode shows it.
+type record struct {
+	title  string
+	fields map[string]string
+}
+
+// readByDmidecode returns what dmidecode's text says of all that we keep.
+func readByDmidecode(t *testing.T, text string) Info {
+	t.Helper()
+	var records []record
+	for _, block := range strings.Split(text, "\nHandle ")[1:] {
+		lines := strings.Split(block, "\n")
+		r := record{lines[1], map[string]string{}}
+		for _, l := range lines[2:] {
+			if key, value, ok := strings.Cut(strings.TrimPrefix(l, "\t"), ": "); ok && !strings.HasPrefix(l, "\t\t") && r.fields[key] == "" {
+				if value = strings.TrimSpace(value); value != "Not Specified" {
+					r.fields[key] = value
+				}
+			}
 		}
-		if m != nil {
-			n, _ := strconv.ParseUint(m[1], 10, 64)
-			sum += n * units[m[2]]
+		records = append(records, r)
+	}
+	first := func(title, field string) string {
+		for _, r := range records {
+			if r.title == title {
+				return r.fields[field]
+			}
+		}
+		return ""
+	}
+	info := Info{
+		BIOSVendor: first("BIOS Information", "Vendor"), BIOSVersion: first("BIOS Information", "Version"),
+		Vendor: first("System Information", "Manufacturer"), Product: first("System Information", "Product Name"),
+		Board: first("Base Board Information", "Product Name"),
+	}
+	if m := regexp.MustCompile(`(?m)^SMBIOS (\d+\.\d+)`).FindStringSubmatch(text); m != nil {
+		info.Version = m[1]
+	}
+	m := &info.Memory
+	for _, r := range records {
+		switch r.title {
+		case "Processor Information":
+			if r.fields["Type"] == "Central Processor" && strings.HasPrefix(r.fields["Status"], "Populated") {
+				info.Sockets++
+				info.CPUs = append(info.CPUs, r.fields["Version"])
+			}
+		case "Physical Memory Array":
+			if r.fields["Use"] == "System Memory" {
+				m.MaxCapacity += sizeIn(t, r.fields["Maximum Capacity"])
+			}
+		case "Memory Device":
+			m.Slots++
+			size := r.fields["Size"]
+			if size == "No Module Installed" {
+				continue
+			}
+			m.Modules++
+			persistent := strings.Contains(r.fields["Memory Technology"], "ersistent")
+			switch {
+			case size == "Unknown":
+				m.UnknownSize++
+			case persistent:
+				m.Installed += sizeIn(t, r.fields["Volatile Size"])
+				m.Persistent += sizeIn(t, r.fields["Non-Volatile Size"])
+			default:
+				m.Installed += sizeIn(t, size)
+			}
 		}
 	}
-	return sum
+	m.InstalledKnown = m.Installed > 0 && m.UnknownSize == 0
+	return info
+}
+
+// sizeIn reads dmidecode's sizes, whose units are powers of 1024.
+func sizeIn(t *testing.T, s string) uint64 {
+	t.Helper()
+	digits, unit, _ := strings.Cut(s, " ")
+	n, err := strconv.ParseUint(digits, 10, 64)
+	shift, ok := map[string]int{"bytes": 0, "kB": 10, "MB": 20, "GB": 30, "TB": 40}[unit]
+	if err != nil || !ok {
+		t.Fatalf("%q is no size of dmidecode's", s)
+	}
+	return n << shift
 }
