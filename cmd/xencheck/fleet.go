@@ -150,9 +150,6 @@ func runFleet(ctx context.Context, s *streams, o *fleetOptions, inputs []string)
 	if err != nil {
 		return err
 	}
-	if sum == nil { // the reader of our output went away at once
-		return nil
-	}
 	s.fleetProblems(sum, o.display.format)
 	return result(sum.ExitCode)
 }

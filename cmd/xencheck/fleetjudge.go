@@ -79,37 +79,54 @@ func (f *fleetJudge) describeOnce(st *support.Statement) *fleet.Statement {
 // releaseRule is the rule that says where a release stands.
 const releaseRule = "release"
 
-// hurts lists the findings that lower the verdict for what is wanted, worst
-// first and what is unknown last.
+// hurts lists the findings that lower the verdict for what is wanted, and after
+// them those of the host's domains; of each the worst first and what is unknown
+// last.
 func hurts(v *rules.Verdict) []fleet.Hurt {
-	var out []fleet.Hurt
+	var host, domains []fleet.Hurt
 	for i := range v.Findings {
 		f := &v.Findings[i]
-		if len(f.For) == 0 {
-			continue
+		if slices.ContainsFunc(f.For, func(id string) bool { return id == rules.Base || slices.Contains(v.Intents, id) }) {
+			host = addHurt(host, f, false)
 		}
-		stated := *f
-		if f.Outcome == rules.Judged && f.Rule != releaseRule {
-			// That the release has ended is one reason, not one for every row.
-			stated.Level = f.Stated
-		}
-		g, counts := stated.Grade()
-		if !counts || g != rules.GradeUnknown && !g.AtLeast(rules.GradeSecurityOnly) {
-			continue
-		}
-		if !slices.ContainsFunc(f.For, func(id string) bool { return id == rules.Base || slices.Contains(v.Intents, id) }) {
-			continue
-		}
-		h := fleet.Hurt{Title: f.Title, Grade: g, Do: f.Do}
-		if f.Row != nil {
-			h.Key = f.Row.Key
-		}
-		if g == rules.GradeUnknown {
-			h.Cause = unknownCause(f)
-		}
-		out = append(out, h)
 	}
-	slices.SortStableFunc(out, func(a, b fleet.Hurt) int {
+	for i := range v.Domains {
+		d := &v.Domains[i]
+		for _, k := range d.Because {
+			domains = addHurt(domains, &d.Findings[k], true)
+		}
+	}
+	sortHurts(host)
+	sortHurts(domains)
+	return append(host, domains...)
+}
+
+// addHurt adds a finding if it lowers a verdict. That the release has ended is
+// one reason, not one for every row.
+func addHurt(list []fleet.Hurt, f *rules.Finding, domains bool) []fleet.Hurt {
+	stated := *f
+	if f.Outcome == rules.Judged && f.Rule != releaseRule {
+		stated.Level = f.Stated
+	}
+	g, counts := stated.Grade()
+	if !counts || g == rules.GradeSupported {
+		return list
+	}
+	h := fleet.Hurt{Title: f.Title, Grade: g, Do: f.Do, Domains: domains}
+	if f.Row != nil {
+		h.Key = f.Row.Key
+	}
+	if g == rules.GradeUnknown {
+		h.Cause = unknownCause(f)
+	}
+	if slices.Contains(list, h) { // of another domain
+		return list
+	}
+	return append(list, h)
+}
+
+func sortHurts(list []fleet.Hurt) {
+	slices.SortStableFunc(list, func(a, b fleet.Hurt) int {
 		switch {
 		case a.Grade == b.Grade:
 			return 0
@@ -118,7 +135,6 @@ func hurts(v *rules.Verdict) []fleet.Hurt {
 		}
 		return -1
 	})
-	return out
 }
 
 // unknownCause says why a finding is unknown, without the details of one host.

@@ -224,7 +224,7 @@ func (in *input) stream(name string, r io.Reader, live, binary bool) error {
 			}
 			wait = true
 			continue
-		case err == io.EOF && empty:
+		case err == io.EOF && empty && !live: // a pipe may well have nothing to say
 			return in.fail(name, errors.New("empty: expected facts or a report of xencheck in JSON"))
 		case err != nil:
 			return in.ctx.Err()

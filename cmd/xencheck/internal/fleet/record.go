@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"strconv"
 
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
@@ -69,14 +70,18 @@ type Hurt struct {
 	// host; empty unless Grade is unknown.
 	Cause string
 	Do    string // what to do about it; empty when there is nothing
+	// Domains is true for what hurts domains of the host, and not its own
+	// verdict.
+	Domains bool
 }
 
-// Name is what rows are filtered and counted by: the key, or else the title.
+// Name is what rows are listed by: the key, or else the title.
 func (h Hurt) Name() string {
-	if h.Key != "" {
-		return h.Key
+	name := cmp.Or(h.Key, h.Title)
+	if h.Domains {
+		name = "domains: " + name
 	}
-	return h.Title
+	return name
 }
 
 // Judge judges hosts. It is called by many goroutines at once.

@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/xencheck/xencheck/cmd/xencheck/internal/hostjson"
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
 	"github.com/xencheck/xencheck/probe"
 	"github.com/xencheck/xencheck/probe/facts"
@@ -42,9 +43,9 @@ type Options struct {
 // errPanic marks a fault of xencheck's own.
 var errPanic = errors.New("internal error")
 
-// Run judges everything and returns the summary, also when ctx ends it early:
-// then the summary says so, and is of what had been read by then. The error is
-// of a sink, or of a fault in here.
+// Run judges everything and returns the summary of what was judged, also when
+// it ends early: when ctx is done, and then the summary says so, or with an
+// error, which is of a sink or a fault in here.
 func Run(ctx context.Context, o Options) (*report.Fleet, error) {
 	r := &run{o: &o, tally: newTally(o.Judge, len(o.Releases)), started: time.Now()}
 	for _, s := range o.Sinks {
@@ -59,20 +60,17 @@ func Run(ctx context.Context, o Options) (*report.Fleet, error) {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	err := r.pipeline(ctx)
-	if err != nil {
-		return nil, err
-	}
 	f := r.tally.summary(&o)
 	f.Passed = r.passed
 	if f.Interrupted = ctx.Err() != nil; f.Interrupted {
 		f.ExitCode, f.ExitMeaning = report.ExitInterrupted, report.ExitInterrupted.String()
 	}
 	for _, s := range o.Sinks {
-		if err := s.Finish(f); err != nil {
-			return f, err
+		if err == nil {
+			err = s.Finish(f)
 		}
 	}
-	return f, nil
+	return f, err
 }
 
 type run struct {
@@ -119,8 +117,9 @@ func (r *run) pipeline(parent context.Context) error {
 	}()
 	for range r.o.Workers {
 		go func() {
+			var d hostjson.Decoder
 			for b := range work {
-				r.work(ctx, b)
+				r.work(ctx, b, &d)
 				close(b.done)
 			}
 		}()
@@ -199,18 +198,28 @@ func (r *run) take(b *batch) error {
 	return nil
 }
 
-// work decodes and judges a batch and renders what is wanted of it.
-func (r *run) work(ctx context.Context, b *batch) {
+// work decodes and judges a batch and renders what is wanted of it. Of what is
+// not wanted any more when a record is rendered, nothing is kept.
+func (r *run) work(ctx context.Context, b *batch, d *hostjson.Decoder) {
 	defer func() {
 		if p := recover(); p != nil {
 			b.err = fmt.Errorf("%w: %v", errPanic, p)
 		}
 	}()
+	for len(b.out) < len(r.renderers) {
+		b.out = append(b.out, nil)
+	}
+	for i := range r.renderers {
+		b.out[i] = b.out[i][:0]
+	}
 	for i := range b.items {
 		it := &b.items[i]
 		res := Result{Place: it.place, Err: it.err}
 		if res.Err == nil {
-			res.Host, res.Err = r.host(ctx, it)
+			if len(r.sinks) > 0 {
+				d = new(hostjson.Decoder) // the host outlives the next one
+			}
+			res.Host, res.Err = r.host(ctx, it, d)
 		}
 		if res.Err == nil {
 			res.Judgements, res.Err = r.judge(res.Host)
@@ -220,37 +229,28 @@ func (r *run) work(ctx context.Context, b *batch) {
 			res.Selected = r.o.Where.Match(&res)
 			boiled, b.keys = r.tally.boil(&res, b.keys)
 		}
-		b.results = append(b.results, res)
 		b.boiled = append(b.boiled, boiled)
-	}
-	for len(b.out) < len(r.renderers) {
-		b.out = append(b.out, nil)
-	}
-	for i, s := range r.renderers {
-		b.out[i] = b.out[i][:0]
-		for k := range b.results {
+		for k, s := range r.renderers {
 			var err error
-			if b.out[i], err = s.Render(b.out[i], &b.results[k]); err != nil {
+			if b.out[k], err = s.Render(b.out[k], &res); err != nil {
 				b.err = err
 				return
 			}
 		}
-	}
-	if len(r.sinks) == 0 {
-		// Nobody will look at them any more.
-		for i := range b.results {
-			b.results[i].Host, b.results[i].Judgements = nil, nil
+		if len(r.sinks) == 0 {
+			res.Host, res.Judgements = nil, nil
 		}
+		b.results = append(b.results, res)
 	}
 }
 
 // host returns the facts of a record.
-func (r *run) host(ctx context.Context, it *item) (*facts.Host, error) {
+func (r *run) host(ctx context.Context, it *item, d *hostjson.Decoder) (*facts.Host, error) {
 	if it.collect != nil {
 		// What was begun is finished: an interrupted run tells all it has.
 		return it.collect(context.WithoutCancel(ctx))
 	}
-	return report.DecodeHost(it.data)
+	return d.Decode(it.data)
 }
 
 // judge judges a host by every release that was asked for.

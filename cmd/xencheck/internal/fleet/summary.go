@@ -151,7 +151,7 @@ func (t *tally) hurt(id uint32) Hurt {
 	if id == 0 {
 		return Hurt{Title: "other reasons (too many to tell apart)", Grade: rules.GradeUnknown}
 	}
-	return t.hurts.list[id-1]
+	return t.hurts.at(id)
 }
 
 // reasons counts hosts by what hurts them.
@@ -206,7 +206,7 @@ func (rs reasons) list(t *tally) []report.FleetHurt {
 			}
 			// Of words that are as frequent, those that come first.
 			if n > most || n == most && o.Title+"\x00"+o.Do < h.Title+"\x00"+h.Do {
-				most, h.Key, h.Title, h.Do = n, o.Key, o.Title, o.Do
+				most, h.Key, h.Title, h.Do, h.Domains = n, o.Key, o.Title, o.Do, o.Domains
 			}
 		}
 		list = append(list, h)
@@ -261,7 +261,7 @@ func (c *counting) statements() {
 	}
 	var all []used
 	for n, hosts := range c.stated {
-		s := c.t.stated.list[n-1]
+		s := c.t.stated.at(n)
 		all = append(all, used{n, report.FleetStatement{Statement: s.Statement, Phase: s.Phase, Hosts: hosts}})
 	}
 	slices.SortFunc(all, func(a, b used) int {
@@ -290,7 +290,7 @@ func (c *counting) horizons(at time.Time) {
 	for n, hosts := range c.xens {
 		var x foundXen
 		if n > 0 {
-			x = c.t.xens.list[n-1]
+			x = c.t.xens.at(n)
 		}
 		h := report.FleetHorizon{Release: x.branch, How: x.how, Hosts: hosts}
 		if x.branch != "" {

@@ -57,6 +57,13 @@ func (r *register[K]) id(k K) uint32 {
 	return uint32(len(r.list))
 }
 
+// at returns what has a number other than 0.
+func (r *register[K]) at(n uint32) K {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.list[n-1]
+}
+
 // foundXen is the Xen that a host has.
 type foundXen struct {
 	branch string // MAJOR.MINOR; empty when none was found

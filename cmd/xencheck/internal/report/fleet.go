@@ -88,7 +88,10 @@ type FleetHurt struct {
 	// Cause says why it is unknown; empty for what is known.
 	Cause string `json:"cause,omitempty"`
 	Do    string `json:"do,omitempty"` // what to do in most of the cases
-	Hosts int    `json:"hosts"`        // concerned for at least one release
+	// Domains is true for what domains of hosts are configured to use; it does
+	// not count for the verdict of the host.
+	Domains bool `json:"domains,omitempty"`
+	Hosts   int  `json:"hosts"` // concerned for at least one release
 	// ByAsked counts hosts for each release asked for.
 	ByAsked []int `json:"by_asked"`
 }

@@ -164,6 +164,9 @@ func (f *Fleet) hurtWords(h FleetHurt) string {
 		words = h.Cause
 	}
 	s := h.Title + ": " + words
+	if h.Domains {
+		s = "Domains: " + s
+	}
 	if len(f.Asked) > 1 {
 		var by []string
 		for i, n := range h.ByAsked {
@@ -268,7 +271,7 @@ func (f *Fleet) hardware(p *page) {
 		return
 	}
 	p.blank()
-	p.head(sgrBold, "Hosts that are alike")
+	p.head(sgrBold, "Groups of identical hardware, largest first")
 	width := len(thousands(f.Hardware[0].Hosts))
 	for _, h := range first(p, f.Hardware) {
 		n := thousands(h.Hosts)
