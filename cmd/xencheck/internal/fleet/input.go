@@ -238,11 +238,15 @@ func (in *input) stream(name string, r io.Reader, live, binary bool) error {
 
 // tar feeds the files of a tar in their order.
 func (in *input) tar(name string, r io.Reader, depth int) error {
-	tr := tar.NewReader(r)
+	end := &lastBlock{r: r}
+	tr := tar.NewReader(end)
 	for {
 		hdr, err := tr.Next()
-		if err == io.EOF {
+		if err == io.EOF && end.zero() {
 			return in.ctx.Err()
+		}
+		if err == io.EOF {
+			err = errors.New("its end is missing")
 		}
 		if err != nil {
 			return in.fail(name, fmt.Errorf("the archive cannot be read on: %w", err))
@@ -259,6 +263,28 @@ func (in *input) tar(name string, r io.Reader, depth int) error {
 		}
 	}
 }
+
+// lastBlock remembers the last block that was read of a tar. Of one that is
+// whole it is zero: otherwise nothing tells that members are missing.
+type lastBlock struct {
+	r    io.Reader
+	last [512]byte
+	n    int // how much of it there is
+}
+
+func (l *lastBlock) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	if n >= len(l.last) {
+		l.n = copy(l.last[:], p[n-len(l.last):n])
+	} else {
+		keep := min(l.n, len(l.last)-n)
+		copy(l.last[:], l.last[l.n-keep:l.n])
+		l.n = keep + copy(l.last[keep:], p[:n])
+	}
+	return n, err
+}
+
+func (l *lastBlock) zero() bool { return l.n == len(l.last) && l.last == [512]byte{} }
 
 // sources feeds the host that an archive of collect --raw describes.
 func (in *input) sources(name string, r io.Reader) error {

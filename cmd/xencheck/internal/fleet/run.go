@@ -40,8 +40,8 @@ type Options struct {
 	Progress func(Progress)
 }
 
-// errPanic marks a fault of xencheck's own.
-var errPanic = errors.New("internal error")
+// ErrFault marks a record that could not be judged because of a fault in here.
+var ErrFault = errors.New("internal error")
 
 // Run judges everything and returns the summary of what was judged, also when
 // it ends early: when ctx is done, and then the summary says so, or with an
@@ -201,11 +201,6 @@ func (r *run) take(b *batch) error {
 // work decodes and judges a batch and renders what is wanted of it. Of what is
 // not wanted any more when a record is rendered, nothing is kept.
 func (r *run) work(ctx context.Context, b *batch, d *hostjson.Decoder) {
-	defer func() {
-		if p := recover(); p != nil {
-			b.err = fmt.Errorf("%w: %v", errPanic, p)
-		}
-	}()
 	for len(b.out) < len(r.renderers) {
 		b.out = append(b.out, nil)
 	}
@@ -213,23 +208,10 @@ func (r *run) work(ctx context.Context, b *batch, d *hostjson.Decoder) {
 		b.out[i] = b.out[i][:0]
 	}
 	for i := range b.items {
-		it := &b.items[i]
-		res := Result{Place: it.place, Err: it.err}
-		if res.Err == nil {
-			if len(r.sinks) > 0 {
-				d = new(hostjson.Decoder) // the host outlives the next one
-			}
-			res.Host, res.Err = r.host(ctx, it, d)
+		if len(r.sinks) > 0 {
+			d = new(hostjson.Decoder) // the host outlives the next one
 		}
-		if res.Err == nil {
-			res.Judgements, res.Err = r.judge(res.Host)
-		}
-		var boiled boiled
-		if res.Err == nil {
-			res.Selected = r.o.Where.Match(&res)
-			boiled, b.keys = r.tally.boil(&res, b.keys)
-		}
-		b.boiled = append(b.boiled, boiled)
+		res, boiled := r.one(ctx, b, &b.items[i], d)
 		for k, s := range r.renderers {
 			var err error
 			if b.out[k], err = s.Render(b.out[k], &res); err != nil {
@@ -241,7 +223,29 @@ func (r *run) work(ctx context.Context, b *batch, d *hostjson.Decoder) {
 			res.Host, res.Judgements = nil, nil
 		}
 		b.results = append(b.results, res)
+		b.boiled = append(b.boiled, boiled)
 	}
+}
+
+// one judges one record. A fault in here costs this record, and no other.
+func (r *run) one(ctx context.Context, b *batch, it *item, d *hostjson.Decoder) (res Result, boiled boiled) {
+	res = Result{Place: it.place, Err: it.err}
+	defer func() {
+		if p := recover(); p != nil {
+			res = Result{Place: it.place, Err: fmt.Errorf("%w: %v", ErrFault, p)}
+		}
+	}()
+	if res.Err == nil {
+		res.Host, res.Err = r.host(ctx, it, d)
+	}
+	if res.Err == nil {
+		res.Judgements, res.Err = r.judge(res.Host)
+	}
+	if res.Err == nil {
+		res.Selected = r.o.Where.Match(&res)
+		boiled, b.keys = r.tally.boil(&res, b.keys)
+	}
+	return res, boiled
 }
 
 // host returns the facts of a record.
@@ -250,7 +254,15 @@ func (r *run) host(ctx context.Context, it *item, d *hostjson.Decoder) (*facts.H
 		// What was begun is finished: an interrupted run tells all it has.
 		return it.collect(context.WithoutCancel(ctx))
 	}
-	return d.Decode(it.data)
+	h, err := d.Decode(it.data)
+	var at report.LineError
+	if errors.As(err, &at) {
+		// Its lines count from where the record begins.
+		if err = at.Err; at.Line > 1 {
+			err = fmt.Errorf("in line %d: %w", it.place.Line+at.Line-1, at.Err)
+		}
+	}
+	return h, err
 }
 
 // judge judges a host by every release that was asked for.

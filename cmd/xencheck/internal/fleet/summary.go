@@ -248,6 +248,9 @@ func (c *counting) finish(o *Options) {
 	if f.Bad > 0 {
 		f.ExitCode = f.ExitCode.Worse(report.ExitUsage)
 	}
+	if t.faults > 0 {
+		f.ExitCode = f.ExitCode.Worse(report.ExitInternal)
+	}
 	f.ExitMeaning = f.ExitCode.String()
 }
 

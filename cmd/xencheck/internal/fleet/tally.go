@@ -3,6 +3,7 @@ package fleet
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -84,6 +85,7 @@ type tally struct {
 	nameless map[entry]int
 	records  int
 	bad      int
+	faults   int // of them, because of a fault in here
 	bytes    int64
 	badFirst []report.BadRecord
 }
@@ -259,6 +261,9 @@ func decodeVerdict(key string, asked int) verdictKey {
 // fail counts a record that could not be used.
 func (t *tally) fail(p Place, err error) {
 	t.bad++
+	if errors.Is(err, ErrFault) {
+		t.faults++
+	}
 	if len(t.badFirst) < maxListed {
 		t.badFirst = append(t.badFirst, badRecord(p, err))
 	}
