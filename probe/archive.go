@@ -19,7 +19,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/xencheck/xencheck/probe/facts"
 	"github.com/xencheck/xencheck/probe/internal/procfs"
@@ -28,7 +27,8 @@ import (
 // An archive is a gzipped tar of
 //
 //	MANIFEST.json       what was looked at, and what came of it
-//	facts.json          the facts as collected, for reading; not read back
+//	facts.json          the facts as collected, for reading; a replay does
+//	                    not read them back
 //	root/PATH           files, under the paths they had
 //	interfaces/NAME     what interfaces of the running system said
 //
@@ -37,8 +37,9 @@ import (
 // most of what it lists is not in the archive.
 const (
 	// ManifestName is what the manifest is called, which comes first.
-	ManifestName    = "MANIFEST.json"
-	factsName       = "facts.json"
+	ManifestName = "MANIFEST.json"
+	// FactsName is what the facts as collected are called.
+	FactsName       = "facts.json"
 	manifestFormat  = "xencheck sources"
 	manifestVersion = 1
 )
@@ -121,7 +122,7 @@ func writeArchive(w io.Writer, m manifest, h *facts.Host, data map[string][]byte
 	if err := addJSON(ManifestName, m); err != nil {
 		return fmt.Errorf("writing the archive: %w", err)
 	}
-	if err := addJSON(factsName, h); err != nil {
+	if err := addJSON(FactsName, h); err != nil {
 		return fmt.Errorf("writing the archive: %w", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(data)) {
@@ -246,19 +247,20 @@ func IsManifest(start []byte) bool {
 }
 
 // ReadArchive reads an archive that [WriteRaw] wrote, from the uncompressed
-// tar, for [Options.FS]. It also returns when the facts were collected; nil
-// where the archive does not say so.
-func ReadArchive(r io.Reader) (Root, *time.Time, error) {
+// tar, for [Options.FS]. It also returns the facts as they were collected, nil
+// where they are missing: the sources do not tell what the host was called then
+// (--id), nor when that was.
+func ReadArchive(r io.Reader) (Root, *facts.Host, error) {
 	members, err := unpackTar(&countingReader{r: r})
 	root, err := replayMembers(members, err)
 	if err != nil {
 		return nil, nil, err
 	}
 	var h facts.Host
-	if json.Unmarshal(members[factsName], &h) != nil {
-		h.CollectedAt = nil // the facts are for reading: the archive does not depend on them
+	if json.Unmarshal(members[FactsName], &h) != nil {
+		return root, nil, nil // nothing that is judged depends on them
 	}
-	return root, h.CollectedAt, nil
+	return root, &h, nil
 }
 
 // unpack reads the members of an archive. On an error it returns what came

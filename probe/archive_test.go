@@ -98,7 +98,7 @@ func TestReplay(t *testing.T) {
 			sameFacts(t, "unpacked", live, replayed(t, dir))
 
 			var told facts.Host
-			if err := json.Unmarshal(members[factsName], &told); err != nil {
+			if err := json.Unmarshal(members[FactsName], &told); err != nil {
 				t.Fatal(err)
 			}
 			sameFacts(t, "facts.json", live, &told)

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
 	"github.com/xencheck/xencheck/probe"
 	"github.com/xencheck/xencheck/probe/facts"
 )
@@ -288,19 +289,27 @@ func (l *lastBlock) zero() bool { return l.n == len(l.last) && l.last == [512]by
 
 // sources feeds the host that an archive of collect --raw describes.
 func (in *input) sources(name string, r io.Reader) error {
-	root, collected, err := probe.ReadArchive(r)
+	root, then, err := probe.ReadArchive(r)
 	if err != nil {
 		return in.fail(name, err)
 	}
 	o := in.probe
 	o.FS = root
+	return in.replay(name, o, then)
+}
+
+// replay feeds the host that an archive of sources describes. What it was
+// called and when that was is what the facts said then.
+func (in *input) replay(name string, o probe.Options, then *facts.Host) error {
 	return in.add(item{place: Place{File: name}, collect: func(ctx context.Context) (*facts.Host, error) {
 		h, err := probe.Collect(ctx, o)
 		if err != nil {
 			return nil, err
 		}
-		h.CollectedAt = collected // the replay itself says nothing of when it was so
-		h.Origin.What = []string{name}
+		h.CollectedAt, h.Origin.What = nil, []string{name}
+		if then != nil {
+			h.CollectedAt, h.Name = then.CollectedAt, then.Name
+		}
 		return h, nil
 	}})
 }
@@ -321,9 +330,15 @@ func (in *input) unpacked(dir string) bool {
 func (in *input) captured(dir string) error {
 	o := in.probe
 	o.Root = dir
-	return in.add(item{place: Place{File: dir}, collect: func(ctx context.Context) (*facts.Host, error) {
-		return probe.Collect(ctx, o)
-	}})
+	var then *facts.Host
+	if f, err := os.OpenFile(filepath.Join(dir, probe.FactsName), os.O_RDONLY|syscall.O_NONBLOCK, 0); err == nil {
+		b, err := io.ReadAll(io.LimitReader(f, MaxRecord))
+		if err == nil {
+			then, _ = report.DecodeHost(b) // without them the host has no name
+		}
+		f.Close()
+	}
+	return in.replay(dir, o, then)
 }
 
 // cause takes the name of the file out of an error: it is told beside it.

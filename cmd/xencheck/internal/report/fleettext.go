@@ -46,7 +46,7 @@ func (f *Fleet) head(p *page) {
 			of = append(of, thousands(n)+" "+many)
 		}
 	}
-	add(f.Older, "is older than another one of its host", "are older than another one of their host")
+	add(f.Older, "was set aside for a newer one of its host", "were set aside for newer ones of their hosts")
 	add(f.Bad, "could not be used", "could not be used")
 	line := count(f.Records, "record was", "records were") + " read"
 	if len(of) > 0 {
@@ -123,7 +123,7 @@ func gradeHead(g rules.Grade) string {
 	case rules.GradeConditional:
 		return "conditional"
 	case rules.GradeNotSecurity:
-		return "not security"
+		return "no security"
 	case rules.GradeOutside:
 		return "outside"
 	}
