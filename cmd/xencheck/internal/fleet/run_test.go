@@ -83,6 +83,7 @@ func (l *lines) Record(r *Result) error {
 	l.got = append(l.got, fmt.Sprintf("%s@%d %s %s", r.Place, r.Place.Offset, r.Host.Name, r.Judgements[0].Grade))
 	return nil
 }
+func (l *lines) Full() bool                   { return false }
 func (l *lines) Flush() error                 { return nil }
 func (l *lines) Finish(_ *report.Fleet) error { return nil }
 
