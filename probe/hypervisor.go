@@ -214,6 +214,11 @@ func (s *session) virtualizationUnderXen(x *facts.X86CPU) {
 			vendor = "GenuineIntel"
 		} else if svm, told := s.phys.bit(3, 2); told && svm {
 			vendor = "AuthenticAMD"
+		} else if hvm, told := s.phys.can("hvm"); told && !hvm {
+			// Neither is of any use, whatever the make of the CPU.
+			x.VMX = facts.Is(false, s.phys.source).WithNote("Xen reports no hvm")
+			x.SVM = x.VMX
+			return
 		} else {
 			return
 		}

@@ -368,6 +368,15 @@ func TestFromText(t *testing.T) {
 		isUnknown(t, "running domains", h.Running, facts.NotRecorded)
 		is(t, "shared", h.Xen.SharedPages, 3<<8)
 	}
+	// Without hvm neither VMX nor SVM is of use, of whatever make the CPU is.
+	plain := filepath.Join(t.TempDir(), "pv.txt")
+	text := strings.NewReplacer("virt_caps              : pv hvm hvm_directio", "virt_caps              : pv", "77fef3ff", "77fef3df", " hap shadow iommu_hap_pt_share", "").Replace(info)
+	if err := os.WriteFile(plain, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h = must(t, Options{XLInfo: plain, Now: noon})
+	is(t, "VMX without hvm", h.CPU.X86.VMX, false)
+	is(t, "SVM without hvm", h.CPU.X86.SVM, false)
 	// Beside a part of dom0's files that has no mark of Xen, it counts as well.
 	tree := Options{FS: machine{"/proc/cpuinfo": x86CPUs(2, "GenuineIntel", 6, 85, "hypervisor"), "/proc/meminfo": "MemTotal: 1000000 kB\n"}.root(), XLInfo: name, Now: noon}
 	h = must(t, tree)

@@ -369,7 +369,7 @@ func (g *guest) driven() use {
 		return of(verdictOf(false, off.seen))
 	}
 	if words, ok := g.j.h.Xen.Physical.Get(); ok {
-		has := slices.ContainsFunc(words, func(w string) bool { return w == "directio" || w == "hvm_directio" })
+		has := slices.Contains(words, "directio")
 		return of(verdictOf(has, Seen{What: "IOMMU in use by the running Xen", Value: yesno(has), Source: g.j.h.Xen.Physical.Source}))
 	}
 	if off.use == Maybe && g.j.hasLine() {

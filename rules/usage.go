@@ -424,7 +424,11 @@ func dom0[T any](what string, get func(*facts.Userspace) facts.Observed[T], use 
 	return func(j *judging) reading {
 		u := j.h.Userspace
 		if u == nil {
-			return reading{use: Maybe, seen: Seen{What: what, Value: "unknown", Cause: "this is no dom0"}}
+			r := reading{use: Maybe, seen: Seen{What: what, Value: "unknown", Cause: "this is no dom0"}}
+			if kind, _ := j.h.Machine.Kind.Get(); kind == facts.Dom0 {
+				r.seen.Cause, r.remedy = "what runs in dom0 was not looked at", "run xencheck on the host itself"
+			}
+			return r
 		}
 		return fact(what, func(*judging) facts.Observed[T] { return get(u) }, func(_ *judging, v T) bool { return use(v) }, words)(j)
 	}

@@ -186,6 +186,17 @@ func fixtureHost(f fixture, change func(*facts.Host)) *facts.Host {
 	return h
 }
 
+// What runs in a dom0 that was not looked at is not known, and it is no reason
+// that there were none.
+func TestUserspaceUnread(t *testing.T) {
+	h := dom0Of(x86(nil), 22)
+	h.Userspace = nil
+	f := finding(t, Evaluate(statement(t, "4.22"), h, Options{At: now}), "xl")
+	if f.Outcome != Unknown || len(f.Seen) == 0 || f.Seen[0].Cause != "what runs in dom0 was not looked at" || f.Do == "" {
+		t.Errorf("%s %+v, do %q", f.Outcome, f.Seen, f.Do)
+	}
+}
+
 func TestUsageFixtures(t *testing.T) {
 	for _, f := range usageFixtures {
 		t.Run(f.row, func(t *testing.T) {
