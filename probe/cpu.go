@@ -245,10 +245,11 @@ func (s *session) physicalCPUs() facts.Observed[facts.Range] {
 	return facts.Not[facts.Range](c.Firmware.Problem)
 }
 
-// countIsLimited reports whether the kernel was told, or built, to use fewer
-// CPUs than there may be.
+// countIsLimited reports whether the kernel was, or may have been, told or built
+// to use fewer CPUs than there are.
 func (s *session) countIsLimited() bool {
-	if l := s.file("/proc/cmdline", smallFile); l.known() {
+	l := s.file("/proc/cmdline", smallFile)
+	if l.known() {
 		for _, p := range procfs.ParseCommandLine(string(l.data)) {
 			switch p.Key {
 			case "nr_cpus", "possible_cpus", "nosmp", "maxcpus", "nolapic", "noapic", "disable_cpu_apicid", "elfcorehdr":
@@ -258,8 +259,14 @@ func (s *session) countIsLimited() bool {
 			}
 		}
 	}
-	l := s.file(sysCPU+"/kernel_max", smallFile)
-	last, err := procfs.Number(l.data, 10)
+	most := s.file(sysCPU+"/kernel_max", smallFile)
+	switch { // a captured tree without them is taken for that of an ordinary kernel
+	case !l.known() && !l.unrecorded():
+		return true
+	case !most.known():
+		return !most.unrecorded()
+	}
+	last, err := procfs.Number(most.data, 10)
 	present, _ := s.host.CPU.Present.Get()
-	return l.known() && err == nil && uint64(present) == last+1
+	return err != nil || uint64(present) >= last+1
 }

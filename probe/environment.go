@@ -58,8 +58,16 @@ func (s *session) readEnvironment() {
 func (s *session) readXenDomain() {
 	m := &s.host.Machine
 	var evidence string
-	if l := s.file(sysHypervisor+"/type", smallFile); l.known() && l.text() == "xen" {
-		evidence = l.source
+	kind := s.file(sysHypervisor+"/type", smallFile)
+	if kind.known() && kind.text() == "xen" {
+		evidence = kind.source
+	} else if !kind.known() {
+		// Nobody else's hypervisor has these files.
+		for _, name := range []string{"/version/major", "/properties/features"} {
+			if l := s.fileQuietly(sysHypervisor+name, smallFile); l.known() {
+				evidence = l.source
+			}
+		}
 	}
 	tree := s.board != nil && s.board.Xen != nil
 	if evidence == "" && tree {
@@ -81,14 +89,23 @@ func (s *session) readXenDomain() {
 		}
 		evidence = text
 	}
-	capabilities := look{state: facts.Absent}
-	if evidence != "" || s.dir("/proc/xen", maxEntries).known() {
+	capabilities, xenfs := look{state: facts.Absent}, look{}
+	if evidence == "" {
+		xenfs = s.dir("/proc/xen", maxEntries)
+	}
+	if evidence != "" || xenfs.known() {
 		capabilities = s.file("/proc/xen/capabilities", smallFile)
 		if evidence == "" && capabilities.known() {
 			evidence = capabilities.source
 		}
 	}
 	if evidence == "" {
+		for _, l := range []look{kind, xenfs, capabilities} {
+			if l.problem != nil && l.problem.Cause != facts.NotRecorded {
+				s.maybeUnderXen(l)
+				return
+			}
+		}
 		return
 	}
 	s.underXen = true
@@ -135,6 +152,17 @@ func (s *session) readXenDomain() {
 		p.Remedy = "mount xenfs at /proc/xen and run xencheck as root"
 		m.Kind = facts.Not[facts.Kind](&p)
 	}
+}
+
+// maybeUnderXen leaves open whether Xen is underneath, where a source that would
+// tell is there and cannot be read. What Linux sees is then not taken for the
+// host's.
+func (s *session) maybeUnderXen(l look) {
+	s.underXen = true
+	p := *l.problem
+	p.Detail = "whether Xen is underneath could not be read: " + p.Detail
+	m := &s.host.Machine
+	m.Kind, m.Hypervisor, m.DomainType = facts.Not[facts.Kind](&p), facts.Not[string](&p), facts.Not[string](&p)
 }
 
 // readDMI reads the SMBIOS strings that identify the kind of machine. Serial

@@ -103,10 +103,8 @@ func (s *session) readACPI() facts.Observed[bool] {
 	switch t := s.tables; {
 	case t.known() && t.any():
 		return facts.Is(true, t.source)
-	case t.known() && t.complete, t.absent() && !t.partial:
+	case t.absent() && !t.partial:
 		return facts.Is(false, t.source)
-	case t.known():
-		return facts.Not[bool](&facts.Problem{Cause: facts.NotRecorded, Source: t.source, Detail: "no table was recorded"})
 	}
 	return facts.Not[bool](s.tables.why())
 }

@@ -1,13 +1,16 @@
 package probe
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/xencheck/xencheck/probe/facts"
 	"github.com/xencheck/xencheck/probe/internal/acpi"
@@ -48,6 +51,12 @@ type look struct {
 func (l look) known() bool  { return l.state == facts.Known }
 func (l look) absent() bool { return l.state == facts.Absent }
 func (l look) text() string { return procfs.Value(l.data) }
+
+// unrecorded reports whether nobody knows if the source is there, of a captured
+// tree that does not hold it.
+func (l look) unrecorded() bool {
+	return l.absent() && l.partial || l.problem != nil && l.problem.Cause == facts.NotRecorded
+}
 
 // why returns the problem that keeps a fact of this source from being known.
 // A source that is not there has one too, for facts that need it.
@@ -149,8 +158,41 @@ func (s *session) fileQuietly(name string, limit int64) look {
 	var err error
 	l.data, err = s.root.ReadFile(name, limit)
 	s.classify(&l, err)
+	if l.known() && isKernelText(name) {
+		if p := unsound(l.data); p != nil {
+			p.Source = l.source
+			l.state, l.problem, l.data = facts.Unknown, p, nil
+		}
+	}
 	s.seen[name] = l
 	return l
+}
+
+// isKernelText reports whether a source is text that the kernel writes line by
+// line. What firmware put behind the names in /sys/class/dmi is nobody's text,
+// and a process's environment has no lines.
+func isKernelText(name string) bool {
+	switch {
+	case name == "/proc/1/environ", strings.HasPrefix(name, procTree+"/"), strings.HasPrefix(name, dmiID+"/"),
+		strings.HasPrefix(name, sysFirmware) && !strings.HasPrefix(name, firmwareMap+"/"), name == sysHypervisor+"/properties/buildid":
+		return false
+	}
+	return strings.HasPrefix(name, "/proc/") || strings.HasPrefix(name, "/sys/") || name == unameInterface
+}
+
+// unsound says what is wrong with a text of the kernel's by its bytes alone:
+// it has none that are not text, and its last line ends. A shorter one is a
+// part, and of a list of CPUs or an amount of memory a part makes sense, too.
+func unsound(b []byte) *facts.Problem {
+	if i := bytes.IndexFunc(b, func(r rune) bool {
+		return r < ' ' && r != '\n' && r != '\t' && r != '\r' || r == 0x7f || r == utf8.RuneError
+	}); i >= 0 {
+		return &facts.Problem{Cause: facts.Malformed, Detail: fmt.Sprintf("byte %d is none of a text", i)}
+	}
+	if len(b) > 0 && b[len(b)-1] != '\n' {
+		return &facts.Problem{Cause: facts.Truncated, Detail: "its last line does not end"}
+	}
+	return nil
 }
 
 // dir lists a directory once.

@@ -42,16 +42,35 @@ func isSignature(name string) bool {
 // FADT and MADT.
 func (s *session) readTableList() {
 	t := tableList{look: s.dir(acpiTables, maxEntries)}
-	if t.known() && !t.any() && s.masked() != nil {
-		t.state, t.problem = facts.Unknown, s.masked()
-	}
-	if t.absent() && s.masked() != nil {
-		t.state, t.problem = facts.Unknown, s.masked()
+	if t.absent() || t.known() && !t.any() {
+		if p := s.withheld(t.look); p != nil {
+			t.state, t.problem = facts.Unknown, p
+		}
 	}
 	if t.known() {
 		t.complete = s.whole || t.has("FACP") || t.has("APIC")
 	}
 	s.tables = t
+}
+
+// withheld says why there are no tables to be seen although there may be some:
+// a kernel with ACPI always has a few, one without does not have the directory
+// above them, and every kernel has /sys/firmware.
+func (s *session) withheld(t look) *facts.Problem {
+	firmware := s.dir(sysFirmware, maxEntries)
+	switch {
+	case s.masked() != nil:
+		return s.masked()
+	case t.known():
+		return &facts.Problem{Cause: facts.Incomplete, Source: acpiTables, Detail: "the directory holds no table"}
+	case firmware.problem != nil:
+		return firmware.problem
+	case s.whole && firmware.absent():
+		return firmware.why()
+	case slices.Contains(firmware.names, "acpi"):
+		return &facts.Problem{Cause: facts.ReadError, Source: acpiTables, Detail: "the kernel has ACPI, yet this directory is not there"}
+	}
+	return nil
 }
 
 // table reads one table: Absent when the list is complete without it, and

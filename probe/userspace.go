@@ -56,18 +56,23 @@ func (s *session) readSystem() facts.Observed[string] {
 
 // readInit finds the kind of start scripts that Xen's services have.
 func (s *session) readInit(u *facts.Userspace) facts.Observed[string] {
-	if l := s.dir("/run/systemd/system", maxNames); l.known() {
-		return facts.Is("systemd", l.source)
+	systemd := s.dir("/run/systemd/system", maxNames)
+	if systemd.known() {
+		return facts.Is("systemd", systemd.source)
+	}
+	if systemd.problem != nil {
+		return facts.Not[string](systemd.why())
 	}
 	for _, d := range []struct{ dir, kind string }{
 		{"/etc/init.d", "sysv"}, {"/etc/rc.d/init.d", "sysv"}, {"/etc/rc.d", "bsd"}, {"/usr/local/etc/rc.d", "bsd"},
 	} {
 		if l := s.dir(d.dir, maxEntries); l.known() && slices.Contains(l.names, "xencommons") {
 			return facts.Is(d.kind, d.dir+"/xencommons")
+		} else if l.problem != nil {
+			return facts.Not[string](l.why())
 		}
 	}
-	l := s.dir("/etc/init.d", maxEntries)
-	if l.problem != nil || l.partial {
+	if l := s.dir("/etc/init.d", maxEntries); l.partial {
 		return facts.Not[string](l.why())
 	}
 	return facts.Missing[string]("/run/systemd/system, /etc/init.d/xencommons")
@@ -233,7 +238,11 @@ func (s *session) readModules() facts.Observed[[]string] {
 		}
 	}
 	source := l.source
-	if drivers := s.dir(xenBackends+"/drivers", maxEntries); drivers.known() {
+	drivers := s.dir(xenBackends+"/drivers", maxEntries)
+	if drivers.problem != nil {
+		return facts.Not[[]string](drivers.why()) // a driver that is built in may be missing
+	}
+	if drivers.known() {
 		source += ", " + drivers.source
 		for _, n := range drivers.names {
 			add(map[string]string{
