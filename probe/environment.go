@@ -2,6 +2,7 @@ package probe
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 
@@ -59,6 +60,10 @@ func (s *session) readXenDomain() {
 	m := &s.host.Machine
 	var evidence string
 	kind := s.file(sysHypervisor+"/type", smallFile)
+	if kind.known() && kind.text() == "" {
+		kind.state = facts.Unknown
+		kind.problem = s.damaged(kind, errors.New("it is empty"))
+	}
 	if kind.known() && kind.text() == "xen" {
 		evidence = kind.source
 	} else if !kind.known() {

@@ -31,7 +31,7 @@ func (s *session) readHotplug() {
 			h.CPU.Note = "before MADT revision 5 a spare entry may be a dummy that nothing can be plugged into"
 		}
 	case l.absent():
-		h.CPU = facts.Missing[facts.CPUHotplug](l.source)
+		h.CPU = facts.Not[facts.CPUHotplug](&facts.Problem{Cause: facts.Incomplete, Source: l.source, Detail: "this machine has no such table, in which processors are listed"})
 	default:
 		h.CPU = facts.Not[facts.CPUHotplug](l.problem)
 	}

@@ -335,7 +335,11 @@ func (s *session) buildConfig(l look, doubt string) facts.Observed[facts.BuildCo
 		}
 	}
 	o := facts.Is(b, l.source)
+	if len(l.data) > 0 && l.data[len(l.data)-1] != '\n' {
+		o.Value.Partial, o.Note = true, "its last line does not end"
+	}
 	if n := len(c.Problems) + c.More; n > 0 {
+		o.Value.Partial = true
 		o.Note = fmt.Sprintf("%d lines could not be read", n)
 	}
 	return o

@@ -207,6 +207,13 @@ func (j *judging) underXen() bool {
 	return k == facts.Dom0 || k != facts.DomU && j.h.Xen.Running.IsKnown()
 }
 
+// mayBeUnderXen reports that a Xen is running here, or that what would tell
+// could not be read.
+func (j *judging) mayBeUnderXen() bool {
+	k := j.h.Machine.Kind
+	return j.underXen() || k.Problem != nil && k.Problem.Cause != facts.NotRecorded && k.Problem.Cause != facts.NotExposed
+}
+
 func (j *judging) archSeen() Seen {
 	return seen("architecture", j.h.Machine.Arch, func(a facts.Arch) string { return string(a) })
 }

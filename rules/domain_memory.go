@@ -64,7 +64,8 @@ var memoryExtras = []guestExtra{
 
 // memory returns how much memory a domain may have, in bytes.
 func (g *guest) memory() (use, uint64) {
-	if g.blank && g.run != nil && g.run.MaxPages > 0 {
+	given := g.d.Memory.Start.Given || g.d.Memory.Max.Given
+	if !given && g.run != nil && g.run.MaxPages > 0 {
 		n := g.run.MaxPages * 4096
 		return of(verdictOf(true, Seen{What: "memory of the running domain", Value: Size(n), Source: g.j.h.Running.Source})), n
 	}

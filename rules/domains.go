@@ -354,7 +354,8 @@ func becauseOf(seen []Seen) string {
 // not in use, when the configurations of all domains were read and none does;
 // else as it was. Nothing of it touches the host's verdict.
 func (j *judging) fold(fs []Finding, ds []DomainVerdict) {
-	if len(ds) == 0 && !j.h.Domains.IsKnown() && !j.h.Domains.IsAbsent() {
+	xen := j.mayBeUnderXen()
+	if !xen && len(ds) == 0 && !j.h.Domains.IsKnown() && !j.h.Domains.IsAbsent() {
 		return
 	}
 	complete := j.allDomains() && !slices.ContainsFunc(j.h.Domains.Value, damaged)
@@ -404,8 +405,22 @@ func (j *judging) fold(fs []Finding, ds []DomainVerdict) {
 			f.Applies, f.InUse, f.Needs = Yes, No, ""
 			f.Seen = []Seen{{What: "domains", Value: itoa(len(ds)) + " read", Source: j.h.Domains.Source}}
 			f.Why = "No domain that was read uses it."
+		case xen && (!complete || t != nil && t.open) && f.Outcome == Judged && f.InUse == No && isGuestRule(f.Rule):
+			// A domain of which too little is known may use it.
+			f.InUse = Maybe
 		}
 	}
+}
+
+// isGuestRule reports whether a rule says of a kind of guest what it needs of
+// the host, and nothing of whether there is one.
+func isGuestRule(id string) bool {
+	for _, r := range []*Rule{&pvRule, &hvmRule, &pvhRule, &armGuestRule, &passthroughRule, &armPassthroughRule} {
+		if r.ID == id {
+			return true
+		}
+	}
+	return false
 }
 
 // usedBy marks a finding of the host as in use by domains.
@@ -464,6 +479,11 @@ func (j *judging) unconfigured(running []facts.RunningDomain) []facts.RunningDom
 	return out
 }
 
+func (j *judging) isDom0() bool {
+	k, _ := j.h.Machine.Kind.Get()
+	return k == facts.Dom0
+}
+
 // hostDomains judges the domains of the host itself: those whose configuration
 // was read, and the running ones that show nothing but their flags.
 func (j *judging) hostDomains() []DomainVerdict {
@@ -472,6 +492,9 @@ func (j *judging) hostDomains() []DomainVerdict {
 		for _, r := range j.unconfigured(running) {
 			ds = append(ds, facts.Domain{ID: facts.Set(r.ID, 0), Name: facts.Set("domain "+itoa(r.ID), 0)})
 		}
+	} else if p := j.h.Running.Problem; p != nil && p.Cause != facts.NotRecorded && j.isDom0() {
+		// Whatever runs here is not known to be well.
+		ds = append(ds, facts.Domain{Name: facts.Set("domains that could not be listed", 0)})
 	}
 	return j.domains(ds)
 }

@@ -363,7 +363,12 @@ func kconfig(symbol, since string, values ...string) sign {
 				return slices.Contains(values, strings.Trim(b.Value(symbol), "\""))
 			},
 			func(b facts.BuildConfig) string { return b.Value(symbol) })(j)
-		if b, ok := j.h.Xen.BuildConfig.Get(); ok && b.Doubt != "" && r.use != Maybe {
+		b, ok := j.h.Xen.BuildConfig.Get()
+		if ok && !b.Tells(symbol) {
+			r.use, r.seen.Value, r.seen.Cause = Maybe, "unknown", "part of the configuration could not be read"
+			return r
+		}
+		if ok && b.Doubt != "" && r.use != Maybe {
 			r.seen.Value += " (" + b.Doubt + ")"
 		}
 		return r
@@ -398,7 +403,7 @@ func scheduler(name string) sign {
 			return verdictOf(v == name, Seen{What: what + " (sched=)", Value: v, Source: o.Source})
 		}
 		b, ok := x.BuildConfig.Get()
-		if !o.IsKnown() || l.Cut || !ok {
+		if !o.IsKnown() || l.Cut || !ok || !b.Tells("CONFIG_SCHED_DEFAULT") {
 			return reading{use: Maybe, seen: Seen{What: what, Value: "unknown", Cause: "neither sched= nor the build's default is known"}, remedy: remedyText(x.BuildConfig)}
 		}
 		def := strings.Trim(b.Value("CONFIG_SCHED_DEFAULT"), "\"")

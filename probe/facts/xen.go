@@ -59,6 +59,15 @@ type BuildConfig struct {
 	// Doubt says why this may be the configuration of another build; empty
 	// when it was read from the running hypervisor itself.
 	Doubt string `json:"doubt,omitempty"`
+	// Partial is true when part of it could not be read, so that a symbol that
+	// is not in Symbols may have any value.
+	Partial bool `json:"partial,omitempty"`
+}
+
+// Tells reports whether a symbol's value is known.
+func (b BuildConfig) Tells(symbol string) bool {
+	_, ok := b.Symbols[symbol]
+	return ok || !b.Partial
 }
 
 // Value returns a symbol's value: "n" when the configuration leaves it out, as

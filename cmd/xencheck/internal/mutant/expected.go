@@ -44,3 +44,10 @@ func neverEmpty(name string) bool {
 	}
 	return slices.Contains([]string{"/sys/firmware", "/sys/firmware/acpi/tables", "/sys/devices/system/cpu", "/sys/devices/system/memory", "/proc", "/sys/firmware/efi/efivars"}, name)
 }
+
+// ordinary reports whether a captured tree that does not hold a source is taken
+// for that of an ordinary kernel: one that was neither built nor told to use
+// fewer CPUs than there are.
+func ordinary(name string) bool {
+	return name == "/proc/cmdline" || name == "/sys/devices/system/cpu/kernel_max"
+}

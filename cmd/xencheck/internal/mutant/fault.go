@@ -263,6 +263,8 @@ func (m *Machine) Loses(faults ...Fault) bool {
 			return false
 		case f.What == Vanished && !mustHave(f.Source) && !m.listed(f.Source):
 			return false
+		case (f.What == Removed || f.What == Vanished) && !m.whole && ordinary(f.Source.Name):
+			return false
 		case f.What == Emptied && f.Source.Kind == Dir && !neverEmpty(f.Source.Name):
 			return false
 		case f.What == Garbled && binary(f.Source.Name) && !checksummed(f.Source.Name):

@@ -154,7 +154,7 @@ func TestNoFalseAssurance(t *testing.T) {
 	res := &tally{failures: map[string]string{}, counts: map[string]int{}}
 	start := time.Now()
 	var wg sync.WaitGroup
-	for range 8 * runtime.GOMAXPROCS(0) {
+	for range 2 * runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for j := range jobs {
 				res.try(js, j.m, before[j.m], j.faults)
