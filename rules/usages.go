@@ -406,6 +406,7 @@ func xsmIs(name string, want bool) sign {
 			return verdictOf((v == name) == want, Seen{What: what + " (xsm=)", Value: v, Source: o.Source})
 		}
 		b, ok := j.h.Xen.BuildConfig.Get()
+		ok = ok && !b.Partial
 		switch {
 		case ok && b.Value("CONFIG_XSM") != "y":
 			return verdictOf(!want, Seen{What: what, Value: "none built", Source: j.h.Xen.BuildConfig.Source})
