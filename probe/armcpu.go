@@ -77,6 +77,9 @@ func (s *session) observedCores() (facts.Observed[[]facts.ArmCore], facts.Observ
 		return facts.Is(cores, s.cpuinfoLook.source), bootOf(infoBoot, cores, s.cpuinfoLook.source)
 	}
 	if cores := s.coresOfBoard(); len(cores) > 0 {
+		if s.boardPart != nil {
+			return facts.Not[[]facts.ArmCore](s.boardPart), facts.Not[facts.ArmCore](s.boardPart)
+		}
 		o := facts.Is(cores, s.boardSource).WithNote("a device tree names cores, not their revisions")
 		if b, ok := s.bootOfBoard(); ok {
 			return o, facts.Is(b, s.boardSource)

@@ -16,7 +16,9 @@ func (s *session) readBootConsole(t *fdt.Tree) {
 		return
 	}
 	o := &s.host.Xen.BootConsole
-	*o = facts.Missing[[]string](s.boardSource)
+	if *o = facts.Missing[[]string](s.boardSource); s.boardPart != nil {
+		*o = facts.Not[[]string](s.boardPart)
+	}
 	chosen := t.Root.Child("chosen")
 	if chosen == nil {
 		return

@@ -161,6 +161,8 @@ func (s *session) readCounts() {
 		c.Firmware = facts.Not[int](s.hidden(s.boardSource, "the device tree lists this domain's CPUs"))
 	case s.syntheticTables():
 		c.Firmware = facts.Not[int](s.hidden(acpiTables, "Xen writes the processor table of such a domain itself"))
+	case s.board != nil && !s.board.Stub && s.boardPart != nil:
+		c.Firmware = facts.Not[int](s.boardPart)
 	case s.board != nil && len(s.board.CPUs) > 0:
 		c.Firmware = facts.Is(len(s.board.CPUs), s.boardSource)
 	case s.board != nil && !s.board.Stub:

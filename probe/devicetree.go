@@ -12,6 +12,7 @@ import (
 	"github.com/xencheck/xencheck/probe/facts"
 	"github.com/xencheck/xencheck/probe/internal/board"
 	"github.com/xencheck/xencheck/probe/internal/fdt"
+	"github.com/xencheck/xencheck/probe/internal/procfs"
 )
 
 const (
@@ -65,6 +66,9 @@ func (s *session) readBoard() {
 func (s *session) setBoard(t *fdt.Tree, source string) {
 	b := board.Read(t)
 	s.board, s.boardSource = &b, source
+	if len(t.Problems) > 0 {
+		s.boardPart = &facts.Problem{Cause: facts.Incomplete, Source: source, Detail: "part of the device tree could not be read: " + procfs.Value([]byte(t.Problems[0].Error()))}
+	}
 	s.boardLook = look{source: source, state: facts.Known}
 	s.readBootTree(t)
 	s.readBootConsole(t)

@@ -50,7 +50,7 @@ func (s *session) readFirmwareKind() facts.Observed[string] {
 	switch {
 	case s.isPaper() && !l.known():
 		return facts.Not[string](&facts.Problem{Cause: facts.NotRecorded, Source: sysFirmware, Detail: "no running system was looked at"})
-	case !l.known() && (!l.absent() || s.whole): // every kernel has the directory
+	case !l.known() && !l.absent():
 		return facts.Not[string](l.why())
 	case slices.Contains(l.names, "efi"):
 		return facts.Is("efi", sysFirmware+"/efi")

@@ -2,16 +2,21 @@ package probe
 
 import "github.com/xencheck/xencheck/probe/facts"
 
-// hideHost takes back what was read in an ordinary guest of Xen: all of it is
-// the guest's, and none of it the host's. The architecture stays, and so do the
-// facts about the guest itself.
+// hideHost takes back what was read in an ordinary guest of Xen, or in what may
+// be one: all of it is the guest's, and none of it the host's. The architecture
+// stays, and so do the facts about the guest itself.
 func (s *session) hideHost() {
-	if kind, _ := s.host.Machine.Kind.Get(); kind != facts.DomU {
-		return
-	}
+	kind := s.host.Machine.Kind
 	p := &facts.Problem{
-		Cause: facts.HiddenByXen, Source: s.host.Machine.Kind.Source,
+		Cause: facts.HiddenByXen, Source: kind.Source,
 		Detail: "this is a guest: its hardware is not the host's", Remedy: guestRemedy,
+	}
+	switch {
+	case kind.Value == facts.DomU:
+	case s.underXen && kind.Problem != nil:
+		p.Detail, p.Remedy = "this may be a guest, whose hardware is not the host's", kind.Problem.Remedy
+	default:
+		return
 	}
 	h := s.host
 	m := &h.Machine

@@ -63,7 +63,7 @@ func answering(t testing.TB) machine {
 		callDomains: calls(t, []xencall.Domain{
 			{ID: 0, MaxPages: 1 << 19}, {ID: 1, HVM: true, HAP: true, MaxPages: 1 << 20, SharedPages: 7}, {ID: 2, HVM: true, Dying: true}, {ID: 3, Xenstore: false, CPUPool: 1}}),
 		callHypfs:          calls(t, hypfsReading{Version: 1, Answers: []string{"buildinfo", "buildinfo/config", "cpupool"}, Pools: []xencall.HypfsValue{{Path: "/cpupool/0/sched-gran", Text: "core"}}}),
-		callConfig:         "# Xen/x86 4.17.5 Configuration\nCONFIG_X86_64=y\n# CONFIG_EXPERT is not set\nCONFIG_SCHED_DEFAULT=\"credit2\"\n",
+		callConfig:         "# Xen/x86 4.17.5 Configuration\nCONFIG_X86_64=y\n# CONFIG_EXPERT is not set\nCONFIG_SCHED_DEFAULT=\"credit2\"\n# CONFIG_DEBUG is not set\n",
 		xenstoreInterface:  calls(t, xenstoreReading{Daemon: new(int), Backends: []backend{{0, "vbd", 1}, {0, "vif", 1}, {3, "vif", 1}}}),
 		processInterface:   calls(t, []facts.Process{{Name: "oxenstored", Root: true}, {Name: "xenconsoled", Root: true}}),
 		"/usr/sbin/xl":     "",
@@ -115,7 +115,7 @@ func TestSeeingThroughDom0(t *testing.T) {
 	is(t, "vPMU", xen.VPMUMode, "off")
 	isAbsent(t, "FLASK", xen.Flask)
 	is(t, "console", xen.Console, []string{"scheduler SMP Credit Scheduler rev2 credit2", "int_remap enabled"})
-	is(t, "configuration", xen.BuildConfig, facts.BuildConfig{Version: "4.17.5", Symbols: map[string]string{"CONFIG_X86_64": "y", "CONFIG_EXPERT": "n", "CONFIG_SCHED_DEFAULT": "credit2"}})
+	is(t, "configuration", xen.BuildConfig, facts.BuildConfig{Version: "4.17.5", Symbols: map[string]string{"CONFIG_X86_64": "y", "CONFIG_EXPERT": "n", "CONFIG_SCHED_DEFAULT": "credit2", "CONFIG_DEBUG": "n"}})
 
 	u := h.Userspace
 	if u == nil {

@@ -54,14 +54,19 @@ func (s *session) gicFromBoard() {
 		if gic.Version == 3 {
 			h.GIC.Note = "a device tree does not tell a GICv4 from a GICv3"
 		}
+	case s.boardPart != nil:
+		h.GIC = facts.Not[int](s.boardPart)
 	case len(gic.Compatible) > 0:
 		h.GIC = facts.Missing[int](s.boardSource).WithNote("the interrupt controller is " + gic.Compatible[0])
 	default:
 		h.GIC = facts.Missing[int](s.boardSource).WithNote("the device tree has no interrupt controller at its root")
 	}
-	if gic.ITS > 0 {
+	switch {
+	case gic.ITS > 0:
 		h.ITS = facts.Is(gic.ITS, s.boardSource)
-	} else {
+	case s.boardPart != nil:
+		h.ITS = facts.Not[int](s.boardPart)
+	default:
 		h.ITS = facts.Missing[int](s.boardSource)
 	}
 }

@@ -204,11 +204,14 @@ func (s *session) iommuFromBoard() {
 			units = append(units, facts.IOMMUUnit{Kind: u.Kind, Count: u.Enabled, Compatible: u.Compatible, Source: s.boardSource})
 		}
 	}
-	if len(units) == 0 {
+	switch {
+	case s.boardPart != nil:
+		h.Units = facts.Not[[]facts.IOMMUUnit](s.boardPart)
+	case len(units) == 0:
 		h.Units = facts.Missing[[]facts.IOMMUUnit](s.boardSource)
-		return
+	default:
+		h.Units = facts.Is(units, s.boardSource)
 	}
-	h.Units = facts.Is(units, s.boardSource)
 }
 
 // iommuFromIORT reads the SMMUs of an ACPI machine (Arm DEN0049). Xen's

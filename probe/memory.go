@@ -269,7 +269,7 @@ func (s *session) readTreeMemory(b *memoryBounds, notes *[]string) {
 	mem := s.board.Memory
 	s.reading(mem.Bytes, facts.TreeMemory, s.boardSource)
 	b.atLeast(mem.Bytes, s.boardSource)
-	if mem.Placeholders == 0 {
+	if mem.Placeholders == 0 && s.boardPart == nil {
 		b.atMost(mem.Bytes, s.boardSource)
 	}
 	if s.isPaper() {

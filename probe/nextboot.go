@@ -338,6 +338,10 @@ func (s *session) buildConfig(l look, doubt string) facts.Observed[facts.BuildCo
 	if len(l.data) > 0 && l.data[len(l.data)-1] != '\n' {
 		o.Value.Partial, o.Note = true, "its last line does not end"
 	}
+	if _, told := b.Symbols["CONFIG_DEBUG"]; !told && l.source != s.display(textConfig) {
+		// The debugging options come last, and this one is always written.
+		o.Value.Partial, o.Note = true, "it does not tell CONFIG_DEBUG: its end may be lost"
+	}
 	if n := len(c.Problems) + c.More; n > 0 {
 		o.Value.Partial = true
 		o.Note = fmt.Sprintf("%d lines could not be read", n)

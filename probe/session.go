@@ -102,6 +102,7 @@ type session struct {
 	madtLook     look
 	board        *board.Board // nil without a device tree
 	boardSource  string
+	boardPart    *facts.Problem // part of the tree could not be read: what it does not show may be there
 	boardLook    look
 	smbios       *smbios.Info // nil when it could not be read
 	smbiosSource string
@@ -159,7 +160,7 @@ func (s *session) fileQuietly(name string, limit int64) look {
 	l.data, err = s.root.ReadFile(name, limit)
 	s.classify(&l, err)
 	if l.known() && isKernelText(name) {
-		if p := unsound(l.data); p != nil {
+		if p := unsound(l.data, !isInterface(name) || name == unameInterface); p != nil {
 			p.Source = l.source
 			l.state, l.problem, l.data = facts.Unknown, p, nil
 		}
@@ -169,7 +170,7 @@ func (s *session) fileQuietly(name string, limit int64) look {
 }
 
 // isKernelText reports whether a source is text that the kernel writes line by
-// line. What firmware put behind the names in /sys/class/dmi is nobody's text,
+// line, or JSON that an interface is recorded as. What firmware put behind the names in /sys/class/dmi is nobody's text,
 // and a process's environment has no lines.
 func isKernelText(name string) bool {
 	switch {
@@ -177,19 +178,26 @@ func isKernelText(name string) bool {
 		strings.HasPrefix(name, sysFirmware) && !strings.HasPrefix(name, firmwareMap+"/"), name == sysHypervisor+"/properties/buildid":
 		return false
 	}
-	return strings.HasPrefix(name, "/proc/") || strings.HasPrefix(name, "/sys/") || name == unameInterface
+	switch name {
+	case unameInterface, cpuidInterface, ghwInterface, processInterface, xenstoreInterface:
+		return true
+	case callConsole, callConfig: // of which each line speaks for itself
+		return false
+	}
+	return strings.HasPrefix(name, hypercallPrefix) || strings.HasPrefix(name, "/proc/") || strings.HasPrefix(name, "/sys/")
 }
 
 // unsound says what is wrong with a text of the kernel's by its bytes alone:
-// it has none that are not text, and its last line ends. A shorter one is a
-// part, and of a list of CPUs or an amount of memory a part makes sense, too.
-func unsound(b []byte) *facts.Problem {
+// it has none that are not text, and, in lines, the last of them ends. A shorter
+// one is a part, and of a list of CPUs or an amount of memory a part makes
+// sense, too.
+func unsound(b []byte, lines bool) *facts.Problem {
 	if i := bytes.IndexFunc(b, func(r rune) bool {
 		return r < ' ' && r != '\n' && r != '\t' && r != '\r' || r == 0x7f || r == utf8.RuneError
 	}); i >= 0 {
 		return &facts.Problem{Cause: facts.Malformed, Detail: fmt.Sprintf("byte %d is none of a text", i)}
 	}
-	if len(b) > 0 && b[len(b)-1] != '\n' {
+	if lines && len(b) > 0 && b[len(b)-1] != '\n' {
 		return &facts.Problem{Cause: facts.Truncated, Detail: "its last line does not end"}
 	}
 	return nil

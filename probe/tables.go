@@ -65,8 +65,6 @@ func (s *session) withheld(t look) *facts.Problem {
 		return &facts.Problem{Cause: facts.Incomplete, Source: acpiTables, Detail: "the directory holds no table"}
 	case firmware.problem != nil:
 		return firmware.problem
-	case s.whole && firmware.absent():
-		return firmware.why()
 	case slices.Contains(firmware.names, "acpi"):
 		return &facts.Problem{Cause: facts.ReadError, Source: acpiTables, Detail: "the kernel has ACPI, yet this directory is not there"}
 	}

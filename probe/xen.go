@@ -24,7 +24,9 @@ func (s *session) readXen() {
 	s.readHypfs()
 	x.VPMUMode = s.readVPMU()
 	x.Console = s.consoleHints()
-	if len(s.bootTree) > 0 {
+	if s.boardPart != nil && s.board.Xen == nil && !s.board.Stub {
+		x.BootTree = facts.Not[[]string](s.boardPart)
+	} else if len(s.bootTree) > 0 {
 		x.BootTree = facts.Is(s.bootTree, s.boardSource)
 	} else if s.board != nil && s.board.Xen == nil && !s.board.Stub {
 		x.BootTree = facts.Missing[[]string](s.boardSource)

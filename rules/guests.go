@@ -66,7 +66,23 @@ var pvhRule = Rule{
 		return j.guests(rows, func(row *entry, f Finding) (Finding, []requirement) {
 			if role, _ := row.Applies.Term(support.TermRole); role.Value == "dom0" {
 				f.For = []string{"pvh-dom0"}
-				if d, ok := j.h.Machine.DomainType.Get(); ok && j.underXen() && d == "pvh" {
+				d, ok := j.h.Machine.DomainType.Get()
+				if line, o := j.line(); j.underXen() && !ok {
+					// A dom0 is PV unless told otherwise.
+					sub, given := line.Sub("dom0", "pvh")
+					off, isBool := sub.Bool()
+					legacy, _ := line.Bool("dom0pvh", false) // before 4.11
+					switch {
+					case given && !(isBool && !off), legacy:
+						d, ok = "pvh", true
+					case !o.IsKnown() || line.Cut:
+						f.InUse, f.For = Maybe, []string{Base, "pvh-dom0"}
+						return f, []requirement{{"a dom0 of that kind", func(*judging, *Finding) (Tri, string, string) {
+							return Maybe, "whether dom0 is PV or PVH is not known", remedy(j.h.Machine.DomainType)
+						}}}
+					}
+				}
+				if ok && j.underXen() && d == "pvh" {
 					f.InUse, f.Do = Yes, "Take pvh out of dom0= on Xen's command line for a PV dom0."
 					f.Seen, f.Why = []Seen{seen("type of dom0", j.h.Machine.DomainType, plain)}, "It is in use: dom0 is a PVH one."
 					return f, nil // it runs, so what it needs is there

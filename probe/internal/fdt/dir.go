@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"strings"
 )
 
 // maxProblems bounds how many unreadable files of one tree are told.
@@ -43,6 +44,16 @@ func (r *dirReader) problem(err error) {
 	}
 }
 
+// isText reports whether a property is always a string or several, of those
+// that tell what a machine is made of (Devicetree Specification, 2.3 and 3.6).
+func isText(name string) bool {
+	switch name {
+	case "compatible", "status", "device_type", "stdout-path", "method", "enable-method":
+		return true
+	}
+	return false
+}
+
 // node fills n from a directory. Only the directory itself can fail it.
 func (r *dirReader) node(n *Node, dir string, depth int) error {
 	r.nodes++
@@ -73,11 +84,16 @@ func (r *dirReader) node(n *Node, dir string, depth int) error {
 				continue
 			}
 			n.Children = append(n.Children, child)
+		case strings.HasPrefix(e.Name(), "security-"):
+			// Kept from ordinary users, and about nothing but keys.
 		case e.Type().IsRegular():
 			value, err := r.property(name)
 			if err != nil {
 				r.problem(err)
 				continue
+			}
+			if isText(e.Name()) && (len(value) == 0 || value[len(value)-1] != 0) {
+				r.problem(fmt.Errorf("%q: a string that does not end: %w", name, ErrTruncated))
 			}
 			n.Properties = append(n.Properties, Property{Name: e.Name(), Value: value})
 		}

@@ -67,7 +67,14 @@ func Open(name, file string) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
+	return New(name, root, whole)
+}
+
+// New looks at a machine once. Whole says that what it does not hold was not
+// there either.
+func New(name string, root probe.Root, whole bool) (*Machine, error) {
 	m := &Machine{Name: name, whole: whole, root: root, tape: map[Source]answer{}}
+	var err error
 	if m.Facts, err = m.Collect(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/probe/probetest"
 	"github.com/xencheck/xencheck/rules"
 	"github.com/xencheck/xencheck/support"
 )
@@ -26,26 +27,36 @@ const project = "../../../.."
 func machines(t testing.TB) []*Machine {
 	t.Helper()
 	var all []*Machine
-	for _, pattern := range []string{
-		project + "/testdata/hosts/*/*.tar.gz", project + "/testdata/hosts/*/root",
-		project + "/../shared/hosts/*/*/root", os.Getenv("XENCHECK_MUTANT_HOSTS"),
-	} {
+	add := func(m *Machine, err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(m.Sources()) > 0 {
+			all = append(all, m)
+		}
+	}
+	for _, pattern := range []string{project + "/testdata/hosts/*/machine.tar.gz", project + "/../shared/hosts/*/*/root"} {
 		names, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, name := range names {
-			m, err := Open(strings.TrimPrefix(name, project+"/"), name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(m.Sources()) > 0 {
-				all = append(all, m)
-			}
+			add(Open(filepath.Base(filepath.Dir(name)), name))
 		}
 	}
-	if len(all) == 0 {
-		t.Skip("no recorded machines")
+	recipes, err := filepath.Glob(project + "/testdata/hosts/*/" + probetest.Recipe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range recipes {
+		m, err := probetest.Load(filepath.Dir(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		add(New(m.Name, m, true))
+	}
+	if len(all) < 50 {
+		t.Fatalf("only %d machines", len(all))
 	}
 	return all
 }
