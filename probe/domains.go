@@ -200,7 +200,11 @@ func (s *session) domainsOfLibxl() ([]facts.Domain, look) {
 		if told && !slices.ContainsFunc(running, func(r facts.RunningDomain) bool { return r.ID == id }) {
 			continue
 		}
-		ds, l := s.domainsOf(s.file(libxlData+"/"+name, tableFile))
+		kept := s.file(libxlData+"/"+name, tableFile)
+		if kept.known() && !bytes.HasPrefix(bytes.TrimSpace(kept.data), []byte("{")) {
+			kept.state, kept.problem = facts.Unknown, s.damaged(kept, errors.New("it holds no JSON"))
+		}
+		ds, l := s.domainsOf(kept)
 		for i := range ds {
 			if !ds[i].ID.Given {
 				ds[i].ID = facts.Set(id, 0) // the file's name says it

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"runtime/metrics"
 	"slices"
 	"strconv"
 	"strings"
@@ -97,134 +98,190 @@ func (js judge) verdicts(h *facts.Host) []*rules.Verdict {
 // tally counts what became of the mutants.
 type tally struct {
 	sync.Mutex
-	mutants, same, worse, unseen, noticed int
-	failures                              map[string]string // example by what happened
-	counts                                map[string]int
-	slowest                               time.Duration
+	mutants          int
+	same, worse      int // of those that lose evidence: nothing changed; no verdict is better
+	noticed, unseen  int // of those with other evidence in place: some doubt is told; none
+	assured          int // false assurances
+	examples         map[string]string
+	faults           map[What]int
+	slow             []job
+	slowest, longest time.Duration
 }
 
+// job is a mutant to be tried.
+type job struct {
+	m      *Machine
+	faults []Fault
+}
+
+// wanted is how many mutants are tried: some seconds' worth in ordinary tests,
+// as many as XENCHECK_MUTANTS says in others.
 func wanted(t testing.TB) int {
-	if v := os.Getenv("XENCHECK_MUTANTS"); v != "" {
-		n, err := strconv.Atoi(v)
-		if err != nil || n < 1 {
-			t.Fatalf("XENCHECK_MUTANTS is %q, not a number", v)
-		}
-		return n
+	v := os.Getenv("XENCHECK_MUTANTS")
+	if v == "" {
+		return 2000
 	}
-	return 4000
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 {
+		t.Fatalf("XENCHECK_MUTANTS is %q, not a number", v)
+	}
+	return n
 }
 
+// breed sends mutants: one fault of every sort in every source of every
+// machine, again and again with other places and bytes, for half of them; then
+// random pairs. The same ones at every run.
+func breed(ms []*Machine, n int, jobs chan<- job) {
+	defer close(jobs)
+	rng := rand.New(rand.NewPCG(2026, 11))
+	var singles []job
+	for len(singles) < n/2 {
+		for _, m := range ms {
+			for _, s := range m.Sources() {
+				for _, f := range m.Faults(s, rng, ms) {
+					singles = append(singles, job{m, []Fault{f}})
+				}
+			}
+			singles = append(singles, job{m, []Fault{{What: Unprivileged}}})
+		}
+	}
+	rng.Shuffle(len(singles), func(i, j int) { singles[i], singles[j] = singles[j], singles[i] })
+	singles = singles[:n/2]
+	for _, j := range singles {
+		jobs <- j
+	}
+	for range n - len(singles) {
+		m := ms[rng.IntN(len(ms))]
+		var fs []Fault
+		for len(fs) < 2 {
+			if rng.IntN(12) == 0 {
+				fs = append(fs, Fault{What: Unprivileged})
+				continue
+			}
+			all := m.Faults(m.Sources()[rng.IntN(len(m.Sources()))], rng, ms)
+			fs = append(fs, all[rng.IntN(len(all))])
+		}
+		jobs <- job{m, fs}
+	}
+}
+
+// What a mutant may take, alone on the machine.
+const (
+	mostTime = 2 * time.Second
+	mostHeap = 64 << 20
+)
+
+// Whatever fails on a machine, and however, no verdict and no finding gets
+// better for it, nothing panics or takes long, and the facts whose sources did
+// not fail stay what they were.
 func TestNoFalseAssurance(t *testing.T) {
 	ms, js := machines(t), releases(t)
 	before := map[*Machine][]*rules.Verdict{}
 	for _, m := range ms {
 		before[m] = js.verdicts(m.Facts)
 	}
-	n := wanted(t)
-	type job struct {
-		m      *Machine
-		faults []Fault
-	}
 	jobs := make(chan job)
-	go func() {
-		defer close(jobs)
-		rng := rand.New(rand.NewPCG(2026, 11))
-		var singles []job
-		for round := 0; len(singles) < n/2 && round < 20; round++ {
-			for _, m := range ms {
-				for _, s := range m.Sources() {
-					for _, f := range m.Faults(s, rng, ms) {
-						singles = append(singles, job{m, []Fault{f}})
-					}
-				}
-				singles = append(singles, job{m, []Fault{{What: Unprivileged}}})
-			}
-			if round == 0 && len(singles) > n/2 {
-				break
-			}
-		}
-		rng.Shuffle(len(singles), func(i, j int) { singles[i], singles[j] = singles[j], singles[i] })
-		singles = singles[:min(len(singles), n/2)]
-		for _, j := range singles {
-			jobs <- j
-		}
-		for range n - len(singles) {
-			m := ms[rng.IntN(len(ms))]
-			var fs []Fault
-			for len(fs) < 2 {
-				if rng.IntN(12) == 0 {
-					fs = append(fs, Fault{What: Unprivileged})
-					continue
-				}
-				all := m.Faults(m.Sources()[rng.IntN(len(m.Sources()))], rng, ms)
-				fs = append(fs, all[rng.IntN(len(all))])
-			}
-			jobs <- job{m, fs}
-		}
-	}()
-	res := &tally{failures: map[string]string{}, counts: map[string]int{}}
+	go breed(ms, wanted(t), jobs)
+	res := &tally{examples: map[string]string{}, faults: map[What]int{}}
 	start := time.Now()
 	var wg sync.WaitGroup
-	for range 2 * runtime.GOMAXPROCS(0) {
+	for range 2 * runtime.GOMAXPROCS(0) { // some wait for what hangs
 		wg.Go(func() {
 			for j := range jobs {
-				res.try(js, j.m, before[j.m], j.faults)
+				res.try(js, j, before[j.m])
 			}
 		})
 	}
 	wg.Wait()
-	for _, k := range slices.Sorted(maps.Keys(res.failures)) {
-		t.Errorf("%d× %s", res.counts[k], res.failures[k])
+	// What took long beside others is tried again alone.
+	for _, j := range res.slow {
+		res.longest = max(res.longest, alone(t, js, j))
 	}
-	t.Logf("%d mutants of %d machines in %.0f s: facts the same %d, verdict no better %d; other evidence: noticed %d, unseen %d; false assurances: %d; slowest %v",
-		res.mutants, len(ms), time.Since(start).Seconds(), res.same, res.worse, res.noticed, res.unseen, len(res.failures), res.slowest)
+	for _, k := range slices.Sorted(maps.Keys(res.examples)) {
+		t.Error(res.examples[k])
+	}
+	var sorts []string
+	for _, w := range slices.Sorted(maps.Keys(res.faults)) {
+		sorts = append(sorts, fmt.Sprintf("%s %d", w, res.faults[w]))
+	}
+	t.Logf("faults: %s", strings.Join(sorts, ", "))
+	t.Logf("mutants: %d of %d machines in %.0f s, peak memory %s; less evidence: %d alike, %d no better; other evidence: %d noticed, %d unseen; false assurances: %d",
+		res.mutants, len(ms), time.Since(start).Seconds(), peak(), res.same, res.worse, res.noticed, res.unseen, res.assured)
 }
 
-func (res *tally) try(js judge, m *Machine, before []*rules.Verdict, fs []Fault) {
-	var improved []string
+// alone tries a mutant with nobody beside it, and returns how long it took.
+func alone(t *testing.T, js judge, j job) time.Duration {
+	t.Helper()
+	start := time.Now()
+	h, err := j.m.Collect(j.faults...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	js.verdicts(h)
+	took := time.Since(start)
+	if took > mostTime {
+		t.Errorf("%s: %v: takes %v", j.m.Name, j.faults, took)
+	}
+	return took
+}
+
+func (res *tally) try(js judge, j job, before []*rules.Verdict) {
+	start := time.Now()
+	var wrong, better []string
 	same, noticed := false, false
-	started := time.Now()
 	func() {
 		defer func() {
 			if r := recover(); r != nil {
-				improved = append(improved, fmt.Sprint("panic: ", r))
+				wrong = append(wrong, fmt.Sprint("panic: ", r))
 			}
 		}()
-		h, err := m.Collect(fs...)
+		h, err := j.m.Collect(j.faults...)
 		if err != nil {
-			improved = append(improved, "error: "+err.Error())
+			wrong = append(wrong, "error: "+err.Error())
 			return
 		}
-		if same = sameFacts(m.Facts, h); same {
+		if same = sameFacts(j.m.Facts, h); same {
 			return
 		}
-		noticed = newDoubt(m.Facts, h)
+		noticed = Doubts(h) > Doubts(j.m.Facts)
+		// Where a read hangs, others that are merely long are given up as well.
+		if len(j.faults) == 1 && j.faults[0].What != Unprivileged && j.faults[0].What != Hanging {
+			for _, moved := range Moved(j.m.Facts, h, j.faults[0]) {
+				wrong = append(wrong, "a fact of another source moved: "+moved)
+			}
+		}
 		for i, v := range js.verdicts(h) {
 			for _, s := range Improvements(before[i], v) {
-				improved = append(improved, v.Release+": "+s)
+				better = append(better, v.Release+": "+s)
 			}
 		}
 	}()
-	took := time.Since(started)
+	loses := j.m.Loses(j.faults...)
 	res.Lock()
 	defer res.Unlock()
 	res.mutants++
-	res.slowest = max(res.slowest, took)
+	for _, f := range j.faults {
+		res.faults[f.What]++
+	}
+	if time.Since(start) > mostTime/4 {
+		res.slow = append(res.slow, j)
+	}
+	if loses {
+		wrong = append(wrong, better...)
+	}
+	if len(wrong) > 0 {
+		var what []string
+		for _, f := range j.faults {
+			what = append(what, string(f.What)+" "+f.Source.Name)
+		}
+		res.examples[strings.Join(what, ", ")] = fmt.Sprintf("%s: %v: %s", j.m.Name, j.faults, strings.Join(wrong[:min(3, len(wrong))], "; "))
+	}
 	switch {
-	case len(improved) > 0 && (m.Loses(fs...) || strings.HasPrefix(improved[0], "panic") || strings.HasPrefix(improved[0], "error")):
-		var kinds []string
-		for _, f := range fs {
-			kinds = append(kinds, string(f.What)+" "+f.Source.Name)
-		}
-		k := strings.Join(kinds, " + ") + ": " + strings.Join(improved[:1], "; ")
-		if len(fs) > 1 {
-			k = fmt.Sprint("pair ", improved[0])
-		}
-		res.counts[k]++
-		res.failures[k] = fmt.Sprintf("%s: %v: %s", m.Name, fs, strings.Join(improved[:min(3, len(improved))], "; "))
+	case loses && len(better) > 0:
+		res.assured++
 	case same:
 		res.same++
-	case m.Loses(fs...):
+	case loses:
 		res.worse++
 	case noticed:
 		res.noticed++
@@ -240,38 +297,70 @@ func sameFacts(a, b *facts.Host) bool {
 	return reflect.DeepEqual(x, y)
 }
 
-// newDoubt reports whether anything is unknown, in conflict or found damaged
-// that was not.
-func newDoubt(before, after *facts.Host) bool { return doubts(after) > doubts(before) }
-
-func doubts(h *facts.Host) int {
-	n := 0
-	for _, s := range h.Sources {
-		if s.State == facts.Unknown {
-			n++
+// peak is the most memory that this process had, as the kernel has it.
+func peak() string {
+	status, _ := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(status)) {
+		if v, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			return strings.TrimSpace(v)
 		}
 	}
-	return n + doubtsIn(reflect.ValueOf(h).Elem())
+	return "unknown"
 }
 
-func doubtsIn(v reflect.Value) int {
-	n := 0
-	switch v.Kind() {
-	case reflect.Pointer:
-		if !v.IsNil() {
-			n = doubtsIn(v.Elem())
-		}
-	case reflect.Struct:
-		if strings.HasPrefix(v.Type().Name(), "Observed[") {
-			n = v.FieldByName("Conflicts").Len()
-			if v.FieldByName("State").String() == string(facts.Unknown) {
-				n++
+// What has no end costs no more memory than what is large. Ordinary tests try
+// but some of it.
+func TestEndlessSourcesAreBounded(t *testing.T) {
+	most := 30
+	if os.Getenv("XENCHECK_MUTANTS") != "" {
+		most = 1 << 20
+	}
+	seen := map[string]bool{}
+	for _, m := range machines(t) {
+		for _, s := range m.Sources() {
+			// One machine is enough for each source, and large for some.
+			if s.Kind != File || seen[s.Name] || len(seen) == most {
+				continue
 			}
-			return n
-		}
-		for i := range v.NumField() {
-			n += doubtsIn(v.Field(i))
+			seen[s.Name] = true
+			for seed := range uint64(2) {
+				f := Fault{What: Endless, Source: s, Seed: seed}
+				if heap := heapOf(func() {
+					if _, err := m.Collect(f); err != nil {
+						t.Error(err)
+					}
+				}); heap > mostHeap {
+					t.Errorf("%s: %v: takes %d MiB", m.Name, f, heap>>20)
+				}
+			}
 		}
 	}
-	return n
+	t.Logf("%d endless sources", len(seen))
+}
+
+// heapOf returns by how much the heap grew at most while something ran.
+func heapOf(run func()) uint64 {
+	runtime.GC()
+	read := func() uint64 {
+		s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+		metrics.Read(s)
+		return s[0].Value.Uint64()
+	}
+	base, most := read(), uint64(0)
+	done, stopped := make(chan bool), make(chan bool)
+	go func() {
+		defer close(stopped)
+		for {
+			most = max(most, read())
+			select {
+			case <-done:
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}()
+	run()
+	close(done)
+	<-stopped
+	return most - min(base, most)
 }
