@@ -98,12 +98,17 @@ func (o *compareOptions) hostToCompare(ctx context.Context, s *streams, args []s
 	if len(args) == 0 {
 		return probe.Collect(ctx, o.host.Options)
 	}
-	hosts, err := s.hostsOf(args[0])
+	return s.onlyHost(args[0])
+}
+
+// onlyHost reads the facts in a file that must hold one host.
+func (s *streams) onlyHost(file string) (*facts.Host, error) {
+	hosts, err := s.hostsOf(file)
 	switch {
 	case err != nil:
 		return nil, err
 	case len(hosts) != 1:
-		return nil, fmt.Errorf("%s: holds %d hosts, expected one", args[0], len(hosts))
+		return nil, fmt.Errorf("%s: holds %d hosts, expected one", file, len(hosts))
 	}
 	return hosts[0], nil
 }

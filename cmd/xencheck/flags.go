@@ -85,11 +85,16 @@ func (o *judgeOptions) register(c *cobra.Command) {
 // registerTime is register for commands that judge no host.
 func (o *judgeOptions) registerTime(c *cobra.Command) {
 	c.Flags().Var(dateFlag{&o.at}, "at", "judge as of this day, 2026-11-21, instead of today")
+	choose(c, &o.failOn, "fail-on", string(report.FailNotSecurity), "LEVEL", "exit with 1 from this `LEVEL` on, each including those before it", thresholds()...)
+}
+
+// thresholds lists what --fail-on accepts, narrowest first.
+func thresholds() []string {
 	levels := make([]string, 0, 5)
 	for _, l := range report.Thresholds() {
 		levels = append(levels, string(l))
 	}
-	choose(c, &o.failOn, "fail-on", string(report.FailNotSecurity), "LEVEL", "exit with 1 from this `LEVEL` on, each including those before it", levels...)
+	return levels
 }
 
 // check refuses intents that do not exist.

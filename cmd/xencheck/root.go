@@ -50,7 +50,7 @@ func newRoot(s *streams) *cobra.Command {
 	root.AddCommand(
 		newCheck(s), newCollect(s), newEvaluate(s), newFleet(s), newDomain(s), newCompare(s), newExplain(s),
 		newStatement(s), newRender(s), newSchema(s), newVersion(s),
-		newGate(s), newConfig(s),
+		newGate(s), newNagios(s), newConfig(s),
 	)
 	root.InitDefaultCompletionCmd()
 	return root
@@ -58,8 +58,13 @@ func newRoot(s *streams) *cobra.Command {
 
 // run executes one command line and returns the exit code.
 func run(args []string, s *streams) (code report.ExitCode) {
+	plugin := false
 	defer func() {
-		if r := recover(); r != nil {
+		switch r := recover(); {
+		case r != nil && plugin:
+			s.pluginUnknown(fmt.Sprintf("internal error: %v", r))
+			code = report.ExitCode(report.ServiceUnknown)
+		case r != nil:
 			s.line(fmt.Sprintf("internal error: %v (set XENCHECK_DEBUG=1 to see where)", r))
 			if s.env("XENCHECK_DEBUG") != "" {
 				_, _ = s.err.Write(debug.Stack())
@@ -73,6 +78,9 @@ func run(args []string, s *streams) (code report.ExitCode) {
 
 	root := newRoot(s)
 	root.SetArgs(args)
+	if plugin = isPlugin(root, args); plugin {
+		return s.plugin(root.ExecuteContext(context.Background()))
+	}
 	return s.exit(root.ExecuteContext(context.Background()), root)
 }
 

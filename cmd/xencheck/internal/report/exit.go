@@ -127,11 +127,8 @@ func (f FailOn) domains(ds []rules.DomainVerdict) ExitCode {
 }
 
 // counted is exit for what is left when waived findings are set aside.
-func (f FailOn) counted(g rules.Grade, complete bool, left *rules.Counted) ExitCode {
-	if left != nil {
-		g, complete = left.Grade, left.Complete
-	}
-	return f.exit(g, complete)
+func (f FailOn) counted(g rules.Grade, complete bool, waived *rules.Counted) ExitCode {
+	return f.exit(left(g, complete, waived))
 }
 
 // exit returns the exit code of one grade.

@@ -63,7 +63,7 @@ func (j *junitDocument) Report(_ string, r *Report) error {
 	s := newJunitSuite(r.Host, r.Statement, r.Choice)
 	s.Timestamp = r.At.Format("2006-01-02T15:04:05")
 	for _, a := range r.wanted() {
-		s.verdict("Verdict", a.Title, a.Grade, a.Complete, AnswerWords(a), r.FailOn)
+		s.verdict("Verdict", a.Title, AnswerWords(a), a.Grade, a.Complete, a.Counted, r.FailOn)
 	}
 	s.domains(r.Domains, r.FailOn)
 	s.rows(r.results(), r.FailOn, j.verbose)
@@ -154,10 +154,13 @@ func (s *junitSuite) add(c junitCase) {
 }
 
 // verdict adds the case of one answer.
-func (s *junitSuite) verdict(class, name string, g rules.Grade, complete bool, words string, f FailOn) {
+func (s *junitSuite) verdict(class, name, words string, g rules.Grade, complete bool, waived *rules.Counted, f FailOn) {
 	c := junitCase{Class: s.class(class), Name: Clean(name)}
+	if waived != nil {
+		words += "; part of it is waived"
+	}
 	m := &junitMessage{Message: Clean(words), Type: string(g)}
-	switch f.exit(g, complete) {
+	switch f.counted(g, complete, waived) {
 	case ExitFindings:
 		c.Failure = m
 	case ExitInconclusive:
@@ -171,7 +174,7 @@ func (s *junitSuite) verdict(class, name string, g rules.Grade, complete bool, w
 // domains adds the case of each domain.
 func (s *junitSuite) domains(ds []rules.DomainVerdict, f FailOn) {
 	for _, d := range ds {
-		s.verdict("Domains", domainLabel(d), d.Grade, d.Complete, DomainWords(d), f)
+		s.verdict("Domains", domainLabel(d), DomainWords(d), d.Grade, d.Complete, d.Counted, f)
 	}
 }
 
@@ -194,12 +197,15 @@ func (s *junitSuite) rows(rs []result, f FailOn, all bool) {
 		case r.fails(f):
 			m.Type = string(gradeOf(r.Finding))
 			c.Failure = m
-		case r.standing == undecided && r.decides && f != FailNever:
+		case r.standing == undecided && r.decides && r.Waived == nil && f != FailNever:
 			c.Error = m
 		case r.standing == fine:
 			c.Output = strings.Join(append([]string{m.Message}, evidenceLines(r.Finding)...), "\n")
 		default:
 			m.Type = ""
+			if r.Waived != nil {
+				m.Message += ", waived " + Clean(waivedWords(r.Waived))
+			}
 			c.Skipped = m
 		}
 		s.add(c)

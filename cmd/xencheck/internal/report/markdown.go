@@ -38,6 +38,7 @@ func (m *markdownDocument) Report(source string, r *Report) error {
 	p.findings("Problems, worst first", g.problems)
 	p.domains(r.Domains)
 	p.unknowns(g.unknown, g.minor)
+	p.waivers(r.Waivers)
 	var rows [][]string
 	for _, f := range g.optional {
 		rows = append(rows, []string{f.Title, OutcomeWords(f), strings.TrimSpace(f.Why + " " + f.Do)})
@@ -59,6 +60,7 @@ func (m *markdownDocument) Domains(source string, d *Domains) error {
 	p.basis(basisWords(d.Statement, d.Choice, d.Phase, d.Release, d.At, d.Host), basisWarnings(d.Statement, d.Choice))
 	p.list("What could not be read", d.Problems)
 	p.domains(d.Domains)
+	p.waivers(d.Waivers)
 	if m.verbose {
 		p.everyRow(domainResults(d.Domains))
 	}
@@ -218,7 +220,17 @@ func (p *markdownPage) evidence(f rules.Finding) {
 	for _, n := range f.Notes {
 		p.item("Note", n)
 	}
+	p.item("Waived", waivedWords(f.Waived))
 	p.end()
+}
+
+// waivers writes what is set aside, by whom and why.
+func (p *markdownPage) waivers(ws []rules.WaiverUse) {
+	var rows [][]string
+	for _, w := range ws {
+		rows = append(rows, []string{waiverWords(w), few(w.Titles, true), w.Reason, w.Owner, w.Expires})
+	}
+	p.table("Waivers", []string{"Waiver", "Findings", "Reason", "Owner", "Until"}, rows)
 }
 
 // unknowns writes what could not be known, one row for each cause.
@@ -288,7 +300,11 @@ func (p *markdownPage) everyRow(rs []result) {
 		if r.Row != nil && r.Row.Line > 0 {
 			line = strconv.Itoa(r.Row.Line)
 		}
-		rows = append(rows, []string{markFor(r.Finding).runes(false) + " " + about, rowWords(r.Finding), string(r.InUse), line})
+		answer := rowWords(r.Finding)
+		if r.Waived != nil {
+			answer += "; waived by " + r.Waived.Owner
+		}
+		rows = append(rows, []string{markFor(r.Finding).runes(false) + " " + about, answer, string(r.InUse), line})
 	}
 	p.table(fmt.Sprintf("Every row (%d)", len(rows)), []string{"Row", "Answer", "In use", "Line"}, rows)
 }

@@ -48,12 +48,13 @@ func metrics() []metric {
 		{"xencheck_support_end_timestamp_seconds", "End of the last day on which the release is fully supported."},
 		{"xencheck_security_support_end_timestamp_seconds", "End of the last day on which the release gets security fixes."},
 		{"xencheck_release_phase", "1 for where the release stood on the judging date, 0 for the other phases."},
-		{"xencheck_verdict", "1 for the verdict on a use of the host, 0 for the other grades; use overall is the worst of what was asked for."},
+		{"xencheck_verdict", "1 for the verdict on a use of the host, 0 for the other grades; use overall is the worst of what was asked for, and waived findings are set aside."},
 		{"xencheck_verdict_complete", "1 when everything is known that a verdict rests on, 0 when something that could make it worse is not."},
 		{"xencheck_exit_code", "Exit code of the judgement: 0 nothing at or above the threshold, 1 findings, 3 inconclusive."},
 		{"xencheck_findings", "Number of findings on the host by kind of answer."},
-		{"xencheck_problems", "Number of findings that make the verdict on the host worse, or are in use, by grade."},
-		{"xencheck_domains", "Number of domains by verdict."},
+		{"xencheck_problems", "Number of findings that make the verdict on the host worse, or are in use, by grade, without waived ones."},
+		{"xencheck_waived_findings", "Number of findings on the host and its domains that a waiver sets aside."},
+		{"xencheck_domains", "Number of domains by verdict, waived findings set aside."},
 	}
 }
 
@@ -79,19 +80,20 @@ func (p *prometheusDocument) Report(_ string, r *Report) error {
 		if i == 0 {
 			use.value = "overall"
 		}
-		oneOf(g, "xencheck_verdict", "grade", a.Grade, grades(), use)
-		complete := int64(0)
-		if a.Complete {
-			complete = 1
+		grade, complete := left(a.Grade, a.Complete, a.Counted)
+		oneOf(g, "xencheck_verdict", "grade", grade, grades(), use)
+		value := int64(0)
+		if complete {
+			value = 1
 		}
-		g.set("xencheck_verdict_complete", complete, use)
+		g.set("xencheck_verdict_complete", value, use)
 	}
 	g.set("xencheck_exit_code", int64(r.ExitCode))
 
 	outcome, bad := map[rules.Outcome]int64{}, map[rules.Grade]int64{}
 	for _, f := range r.hostResults() {
 		outcome[f.Outcome]++
-		if f.standing == problem || f.standing == undecided && f.decides {
+		if f.Waived == nil && (f.standing == problem || f.standing == undecided && f.decides) {
 			bad[gradeOf(f.Finding)]++
 		}
 	}
@@ -103,6 +105,7 @@ func (p *prometheusDocument) Report(_ string, r *Report) error {
 			g.set("xencheck_problems", bad[grade], label{"grade", string(grade)})
 		}
 	}
+	g.waived(r.results())
 	g.domains(r.Domains)
 	return nil
 }
@@ -115,6 +118,7 @@ func (p *prometheusDocument) Domains(_ string, d *Domains) error {
 	g.info(d.Tool, d.Statement, d.Choice)
 	g.dates(d.Statement, d.Phase, d.At)
 	g.set("xencheck_exit_code", int64(d.ExitCode))
+	g.waived(domainResults(d.Domains))
 	g.domains(d.Domains)
 	return nil
 }
@@ -222,11 +226,23 @@ func (g *gauges) dates(st Statement, phase support.Phase, at time.Time) {
 		[]support.Phase{support.FullSupport, support.SecurityOnly, support.Ended, support.Unreleased, support.PhaseUnknown})
 }
 
+// waived counts the findings that are set aside.
+func (g *gauges) waived(rs []result) {
+	n := int64(0)
+	for _, r := range rs {
+		if r.Waived != nil {
+			n++
+		}
+	}
+	g.set("xencheck_waived_findings", n)
+}
+
 // domains counts domains by verdict.
 func (g *gauges) domains(ds []rules.DomainVerdict) {
 	n := map[rules.Grade]int64{}
 	for _, d := range ds {
-		n[d.Grade]++
+		grade, _ := left(d.Grade, d.Complete, d.Counted)
+		n[grade]++
 	}
 	for _, grade := range grades() {
 		g.set("xencheck_domains", n[grade], label{"grade", string(grade)})

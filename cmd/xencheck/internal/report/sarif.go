@@ -100,15 +100,25 @@ type sarifArtifact struct {
 }
 
 type sarifResult struct {
-	RuleID       string                `json:"ruleId"`
-	RuleIndex    int                   `json:"ruleIndex"`
-	Kind         string                `json:"kind"`
-	Level        string                `json:"level"`
-	Message      sarifMessage          `json:"message"`
-	Locations    []sarifLocation       `json:"locations"`
-	Related      []sarifLocation       `json:"relatedLocations,omitempty"`
-	Fingerprints map[string]string     `json:"partialFingerprints"`
+	RuleID       string            `json:"ruleId"`
+	RuleIndex    int               `json:"ruleIndex"`
+	Kind         string            `json:"kind"`
+	Level        string            `json:"level"`
+	Message      sarifMessage      `json:"message"`
+	Locations    []sarifLocation   `json:"locations"`
+	Related      []sarifLocation   `json:"relatedLocations,omitempty"`
+	Fingerprints map[string]string `json:"partialFingerprints"`
+	// Suppressions is never absent: that would say that nobody knows whether
+	// there are any (section 3.27.23).
+	Suppressions []sarifSuppression    `json:"suppressions"`
 	Properties   sarifResultProperties `json:"properties"`
+}
+
+// sarifSuppression is a waiver.
+type sarifSuppression struct {
+	Kind          string `json:"kind"`
+	Status        string `json:"status"`
+	Justification string `json:"justification"`
 }
 
 type sarifLocation struct {
@@ -235,27 +245,28 @@ func newSarifRun(tool string, h *facts.Host, st Statement, code ExitCode) *sarif
 func (run *sarifRun) verdicts(r *Report) {
 	for _, a := range r.wanted() {
 		kind, level := "pass", "none"
-		switch code := r.FailOn.exit(a.Grade, a.Complete); {
-		case code == ExitFindings:
+		switch grade, complete := left(a.Grade, a.Complete, a.Counted); {
+		case r.FailOn.exit(grade, complete) == ExitFindings:
 			kind, level = "fail", "error"
-		case a.Grade == rules.GradeUnknown:
-			kind = "open"
 		case lessThanGood(a.Grade):
 			kind, level = "fail", "warning"
-		case !a.Complete:
+		case a.Grade == rules.GradeUnknown || !a.Complete:
 			kind = "open"
 		}
 		text := a.Title + ": " + sentence(AnswerWords(a))
 		if a.Note != "" {
 			text += " " + a.Note
 		}
+		if a.Counted != nil {
+			text += " Part of it is waived."
+		}
 		id := "use-" + Clean(a.Intent)
 		run.Results = append(run.Results, sarifResult{
 			RuleID: id, RuleIndex: run.rule(sarifRule{ID: id, Short: sarifText("Verdict on the host for " + a.Title)}),
 			Kind: kind, Level: level, Message: sarifText(text),
 			Locations:    sarifLocations(rules.Finding{}, r.Statement, hostName(r.Host)),
-			Fingerprints: sarifFingerprint(hostName(r.Host), id),
-			Properties:   sarifResultProperties{Outcome: "verdict", Grade: string(a.Grade), Decides: true},
+			Fingerprints: sarifFingerprint(hostName(r.Host), id), Suppressions: []sarifSuppression{},
+			Properties: sarifResultProperties{Outcome: "verdict", Grade: string(a.Grade), Decides: true},
 		})
 	}
 }
@@ -321,8 +332,11 @@ func sarifResultOf(id string, index int, r result, st Statement, host string, f 
 		RuleID: id, RuleIndex: index, Kind: kind, Level: level,
 		Message:      sarifMessage{sarifEscape(strings.Join(text, "\n"))},
 		Locations:    sarifLocations(r.Finding, st, host),
-		Fingerprints: sarifFingerprint(host, r.Domain, id, r.Title),
-		Properties:   sarifResultProperties{Outcome: string(r.Outcome), InUse: string(r.InUse), Decides: r.decides},
+		Fingerprints: sarifFingerprint(host, r.Domain, id, r.Title), Suppressions: []sarifSuppression{},
+		Properties: sarifResultProperties{Outcome: string(r.Outcome), InUse: string(r.InUse), Decides: r.decides},
+	}
+	if r.Waived != nil {
+		out.Suppressions = append(out.Suppressions, sarifSuppression{"external", "accepted", Clean("Waived " + waivedWords(r.Waived))})
 	}
 	if grade, counts := r.Grade(); counts {
 		out.Properties.Grade = string(grade)

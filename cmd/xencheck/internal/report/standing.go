@@ -71,9 +71,10 @@ type result struct {
 	domain *rules.DomainVerdict
 }
 
-// fails reports whether a result alone meets a threshold.
+// fails reports whether a result alone meets a threshold. What is waived does
+// not.
 func (r result) fails(f FailOn) bool {
-	return r.decides && r.standing == problem && f.exit(gradeOf(r.Finding), true) == ExitFindings
+	return r.decides && r.standing == problem && r.Waived == nil && f.exit(gradeOf(r.Finding), true) == ExitFindings
 }
 
 // results returns the findings on the host and then those on each domain, in
@@ -155,7 +156,25 @@ func evidenceLines(f rules.Finding) []string {
 	for _, n := range f.Notes {
 		add("Note", n)
 	}
+	add("Waived", waivedWords(f.Waived))
 	return out
+}
+
+// waivedWords says who set a finding aside, until when and why; empty when
+// nobody did.
+func waivedWords(w *rules.Waiver) string {
+	if w == nil {
+		return ""
+	}
+	return "by " + w.Owner + " until " + w.Expires + ": " + w.Reason
+}
+
+// left returns what a verdict comes to when waived findings are set aside.
+func left(g rules.Grade, complete bool, c *rules.Counted) (rules.Grade, bool) {
+	if c != nil {
+		return c.Grade, c.Complete
+	}
+	return g, complete
 }
 
 // hostName names a host in a list of several.

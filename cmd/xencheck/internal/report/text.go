@@ -429,9 +429,7 @@ func evidence(p *page, indent int, f rules.Finding) {
 	for _, n := range f.Notes {
 		p.field(indent, "Note:", n)
 	}
-	if w := f.Waived; w != nil {
-		p.field(indent, "Waived:", fmt.Sprintf("by %s until %s: %s", w.Owner, w.Expires, w.Reason))
-	}
+	p.field(indent, "Waived:", waivedWords(f.Waived))
 }
 
 // waivers writes what is set aside, by whom and why, and the waivers that set
@@ -443,23 +441,30 @@ func waivers(p *page, ws []rules.WaiverUse) {
 	p.blank()
 	p.head(sgrBold, "Waivers")
 	for _, w := range ws {
-		id := cmp.Or(w.Row, "rule "+w.Rule)
-		where := ""
-		if w.Source != "" {
-			where = " (" + w.Source + ")"
+		m := markWarn
+		if w.State == rules.WaiverUsed {
+			m = markNote
 		}
-		switch w.State {
-		case rules.WaiverUsed:
-			p.item(2, markNote, "", id+where+": set aside, and counts neither for the exit code nor for a gate")
-		case rules.WaiverExpired:
-			p.item(2, markWarn, "", id+where+": expired on "+w.Expires+", and waives nothing any more")
-		default:
-			p.item(2, markWarn, "", id+where+": unused, there is nothing here that it could waive")
-		}
+		p.item(2, m, "", waiverWords(w))
 		p.field(4, "Finding:", few(w.Titles, p.style.Verbose))
 		p.field(4, "Reason: ", w.Reason)
 		p.field(4, "Owner:  ", w.Owner+", until "+w.Expires)
 	}
+}
+
+// waiverWords names a waiver and says what became of it.
+func waiverWords(w rules.WaiverUse) string {
+	id := cmp.Or(w.Row, "rule "+w.Rule)
+	if w.Source != "" {
+		id += " (" + w.Source + ")"
+	}
+	switch w.State {
+	case rules.WaiverUsed:
+		return id + ": set aside, and counts neither for the exit code nor for a gate"
+	case rules.WaiverExpired:
+		return id + ": expired on " + w.Expires + ", and waives nothing any more"
+	}
+	return id + ": unused, there is nothing here that it could waive"
 }
 
 // optional writes what it would mean to use what is there but not in use, one
