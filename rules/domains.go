@@ -499,6 +499,11 @@ func (j *judging) hostDomains() []DomainVerdict {
 	return j.domains(ds)
 }
 
+// HostDomains judges the domains of a host, as Evaluate does.
+func (c *Judge) HostDomains(h *facts.Host, o Options) []DomainVerdict {
+	return newJudging(c, h, o).hostDomains()
+}
+
 func (v DomainVerdict) label() string {
 	return cmp.Or(v.Name, v.Source, "a domain without a name")
 }

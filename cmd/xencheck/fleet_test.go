@@ -6,9 +6,16 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
+	"github.com/xencheck/xencheck/probe/facts"
 )
 
 // Ctrl-C ends the reading; what was read by then is told, and the exit code is
@@ -60,5 +67,57 @@ func TestFleetInterrupted(t *testing.T) {
 				t.Errorf("output %q, errors %q", out.String(), errs.String())
 			}
 		})
+	}
+}
+
+// A fleet is judged in short, and to the same as a host in full: the verdict,
+// the exit code and what hurts.
+func TestFleetInShort(t *testing.T) {
+	dirs, err := filepath.Glob(recordings + "/*/*")
+	if err != nil || len(dirs) == 0 {
+		t.Skipf("no recordings at %s", recordings)
+	}
+	var hosts []*facts.Host
+	for _, dir := range dirs {
+		for _, way := range waysToLook(dir) {
+			h, err := report.DecodeHost([]byte(output(t, append([]string{"collect"}, way...)...)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			hosts = append(hosts, h)
+			for minor := 9; minor < 23; minor += 3 { // the same as a dom0 with a guest
+				c := *h
+				c.Machine.Kind = facts.Is(facts.Dom0, "test")
+				c.Xen.Running = facts.Is(facts.XenVersion{Major: 4, Minor: minor, Extra: ".1"}, "test")
+				c.Running = facts.Is([]facts.RunningDomain{{ID: 1, HVM: true}}, "test")
+				hosts = append(hosts, &c)
+			}
+		}
+	}
+	s, _, _ := fake(nil)
+	for _, wanted := range [][]string{nil, {"hvm", "passthrough"}} {
+		j := newFleetJudge(newJudge(s, judgeOptions{wanted: wanted, failOn: string(report.FailNotSecurity), at: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)}))
+		short, full := j.Seat(), j.Seat()
+		for i, h := range hosts {
+			short.Host(h)
+			full.Host(h)
+			for _, release := range []string{auto, "4.10", "4.17", "4.22"} {
+				got, err := short.Judge(release, false)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want, err := full.Judge(release, true)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if code := want.Report.ExitCode; code != want.Exit || want.Grade != want.Report.Overall.Grade {
+					t.Fatalf("host %d by %s: %v, the report says %v", i, release, want.Exit, code)
+				}
+				want.Report = nil
+				if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
+					t.Fatalf("host %d by %s: %s", i, release, d)
+				}
+			}
+		}
 	}
 }

@@ -29,22 +29,153 @@ func newFleetJudge(j *judge) *fleetJudge {
 	return &fleetJudge{judge: j, stated: map[*support.Statement]*fleet.Statement{}, same: map[statementID]*fleet.Statement{}}
 }
 
-// Judge implements [fleet.Judge].
-func (f *fleetJudge) Judge(h *facts.Host, release string, full bool) (fleet.Judgement, error) {
-	st, choice, err := f.statement(h, release)
+// Seat implements [fleet.Judge].
+func (f *fleetJudge) Seat() fleet.Seat {
+	return &fleetSeat{
+		fleetJudge: f, panel: rules.NewPanel(f.options()), seats: map[*support.Statement]int{}, auto: map[[2]int]seated{},
+		marks: map[*rules.Mark]*fleet.Hurt{}, hurts: map[fleet.Hurt]*fleet.Hurt{}, lists: map[string][]*fleet.Hurt{},
+	}
+}
+
+// fleetSeat judges on one goroutine.
+type fleetSeat struct {
+	*fleetJudge
+	panel *rules.Panel
+	seats map[*support.Statement]int // numbers of the panel
+	auto  map[[2]int]seated          // by the version of a Xen
+	marks map[*rules.Mark]*fleet.Hurt
+	hurts map[fleet.Hurt]*fleet.Hurt // every hurt once
+	lists map[string][]*fleet.Hurt   // room, by release
+	h     *facts.Host                // the present one
+	shown bool                       // it was shown to the panel
+}
+
+// seated is a statement that was chosen, with the number of its judge.
+type seated struct {
+	seat int
+	d    *fleet.Statement
+	how  report.How
+	st   *support.Statement
+}
+
+// mostHurts bounds the maps of a seat.
+const mostHurts = 1 << 14
+
+// Host implements [fleet.Seat].
+func (s *fleetSeat) Host(h *facts.Host) { s.h, s.shown = h, false }
+
+// Judge implements [fleet.Seat].
+func (s *fleetSeat) Judge(release string, full bool) (fleet.Judgement, error) {
+	h := s.h
+	if len(s.marks) > mostHurts || len(s.hurts) > mostHurts {
+		clear(s.marks)
+		clear(s.hurts)
+	}
+	if full {
+		return s.report(h, release)
+	}
+	by, err := s.choose(h, release)
 	if err != nil {
 		return fleet.Judgement{}, err
 	}
-	v := f.compiled(st).Evaluate(h, f.options())
-	j := fleet.Judgement{
-		Statement: f.describeOnce(st), How: choice.How,
-		Grade: v.Overall.Grade, Complete: v.Overall.Complete, Level: v.Overall.Level,
-		Exit: report.FailOn(f.o.failOn).Exit(v), Hurts: hurts(v),
+	if !s.shown {
+		s.panel.Host(h)
+		s.shown = true
 	}
-	if full {
-		j.Report = report.New(toolName(), h, f.describe(st, h), choice, v, report.FailOn(f.o.failOn))
+	b := s.panel.By(by.seat)
+	list := s.lists[release][:0]
+	for _, m := range b.Hurts {
+		list = append(list, s.mark(m))
 	}
-	return j, nil
+	var ds []rules.DomainVerdict
+	if len(h.Domains.Value)+len(h.Running.Value) > 0 {
+		ds = s.compiled(by.st).HostDomains(h, s.options())
+	}
+	list = s.arrange(list, s.domainHurts(ds))
+	s.lists[release] = list
+	return fleet.Judgement{
+		Statement: by.d, How: by.how, Grade: b.Grade, Complete: b.Complete, Level: b.Level,
+		Exit: report.FailOn(s.o.failOn).ExitOf(b.Grade, b.Complete, b.Counted, ds), Hurts: list,
+	}, nil
+}
+
+// report judges a host in full.
+func (s *fleetSeat) report(h *facts.Host, release string) (fleet.Judgement, error) {
+	st, choice, err := s.statement(h, release)
+	if err != nil {
+		return fleet.Judgement{}, err
+	}
+	v := s.compiled(st).Evaluate(h, s.options())
+	return fleet.Judgement{
+		Statement: s.describeOnce(st), How: choice.How, Grade: v.Overall.Grade, Complete: v.Overall.Complete, Level: v.Overall.Level,
+		Exit: report.FailOn(s.o.failOn).Exit(v), Hurts: s.arrange(s.hostHurts(v), s.domainHurts(v.Domains)),
+		Report: report.New(toolName(), h, s.describe(st, h), choice, v, report.FailOn(s.o.failOn)),
+	}, nil
+}
+
+// choose is judge.statement for many hosts: what there is to say of the choice
+// is left out, and what a version leads to is remembered.
+func (s *fleetSeat) choose(h *facts.Host, release string) (seated, error) {
+	if release != auto {
+		st, err := s.open(release)
+		if err != nil {
+			return seated{}, err
+		}
+		return s.sit(st, report.Asked), nil
+	}
+	key := [2]int{-1, 0}
+	if h.Xen.Running.IsKnown() {
+		key = [2]int{h.Xen.Running.Value.Major, h.Xen.Running.Value.Minor}
+	} else if len(h.Xen.Installed.Value) > 0 {
+		key[0] = -2 // seldom, and not so simple
+	}
+	if by, ok := s.auto[key]; ok {
+		return by, nil
+	}
+	st, choice, err := s.statement(h, auto)
+	if err != nil {
+		return seated{}, err
+	}
+	by := s.sit(st, choice.How)
+	if key[0] != -2 && len(s.auto) < mostHurts {
+		s.auto[key] = by
+	}
+	return by, nil
+}
+
+// sit returns the number of a statement's judge.
+func (s *fleetSeat) sit(st *support.Statement, how report.How) seated {
+	n, ok := s.seats[st]
+	if !ok {
+		n = s.panel.Add(s.compiled(st))
+		s.seats[st] = n
+		s.shown = false // what it knows of the host is for the judges it had
+	}
+	return seated{n, s.describeOnce(st), how, st}
+}
+
+// mark returns the one hurt of a mark.
+func (s *fleetSeat) mark(m *rules.Mark) *fleet.Hurt {
+	h := s.marks[m]
+	if h == nil {
+		hurt := fleet.Hurt{Key: m.Key, Title: m.Title, Grade: m.Reason, Do: m.Do}
+		if m.Reason == rules.GradeUnknown {
+			hurt.Cause = m.Cause
+		}
+		h = s.hurt(hurt)
+		s.marks[m] = h
+	}
+	return h
+}
+
+// hurt returns the one of all equal ones.
+func (s *fleetSeat) hurt(h fleet.Hurt) *fleet.Hurt {
+	one := s.hurts[h]
+	if one == nil {
+		one = &h
+		s.hurts[h] = one
+	}
+	return one
 }
 
 // Horizon implements [fleet.Judge].
@@ -79,31 +210,32 @@ func (f *fleetJudge) describeOnce(st *support.Statement) *fleet.Statement {
 // releaseRule is the rule that says where a release stands.
 const releaseRule = "release"
 
-// hurts lists the findings that lower the verdict for what is wanted, and after
-// them those of the host's domains; of each the worst first and what is unknown
-// last.
-func hurts(v *rules.Verdict) []fleet.Hurt {
-	var host, domains []fleet.Hurt
+// hostHurts lists the findings that lower the verdict for what is wanted.
+func (s *fleetSeat) hostHurts(v *rules.Verdict) []*fleet.Hurt {
+	var list []*fleet.Hurt
 	for i := range v.Findings {
 		f := &v.Findings[i]
 		if slices.ContainsFunc(f.For, func(id string) bool { return id == rules.Base || slices.Contains(v.Intents, id) }) {
-			host = addHurt(host, f, false)
+			list = s.add(list, f, false)
 		}
 	}
-	for i := range v.Domains {
-		d := &v.Domains[i]
-		for _, k := range d.Because {
-			domains = addHurt(domains, &d.Findings[k], true)
-		}
-	}
-	sortHurts(host)
-	sortHurts(domains)
-	return append(host, domains...)
+	return list
 }
 
-// addHurt adds a finding if it lowers a verdict. That the release has ended is
-// one reason, not one for every row.
-func addHurt(list []fleet.Hurt, f *rules.Finding, domains bool) []fleet.Hurt {
+// domainHurts lists what lowers the verdicts of domains.
+func (s *fleetSeat) domainHurts(ds []rules.DomainVerdict) []*fleet.Hurt {
+	var list []*fleet.Hurt
+	for i := range ds {
+		for _, k := range ds[i].Because {
+			list = s.add(list, &ds[i].Findings[k], true)
+		}
+	}
+	return list
+}
+
+// add adds a finding if it lowers a verdict. That the release has ended is one
+// reason, not one for every row.
+func (s *fleetSeat) add(list []*fleet.Hurt, f *rules.Finding, domains bool) []*fleet.Hurt {
 	stated := *f
 	if f.Outcome == rules.Judged && f.Rule != releaseRule {
 		stated.Level = f.Stated
@@ -119,22 +251,28 @@ func addHurt(list []fleet.Hurt, f *rules.Finding, domains bool) []fleet.Hurt {
 	if g == rules.GradeUnknown {
 		h.Cause = unknownCause(f)
 	}
-	if slices.Contains(list, h) { // of another domain
+	one := s.hurt(h)
+	if slices.Contains(list, one) { // of another domain
 		return list
 	}
-	return append(list, h)
+	return append(list, one)
 }
 
-func sortHurts(list []fleet.Hurt) {
-	slices.SortStableFunc(list, func(a, b fleet.Hurt) int {
-		switch {
-		case a.Grade == b.Grade:
-			return 0
-		case a.Grade == rules.GradeUnknown, b.Grade != rules.GradeUnknown && b.Grade.AtLeast(a.Grade):
-			return 1
-		}
-		return -1
-	})
+// arrange puts the hurts of a host before those of its domains; of each the
+// worst first, and what is unknown last.
+func (s *fleetSeat) arrange(host, domains []*fleet.Hurt) []*fleet.Hurt {
+	for _, list := range [][]*fleet.Hurt{host, domains} {
+		slices.SortStableFunc(list, func(a, b *fleet.Hurt) int {
+			switch {
+			case a.Grade == b.Grade:
+				return 0
+			case a.Grade == rules.GradeUnknown, b.Grade != rules.GradeUnknown && b.Grade.AtLeast(a.Grade):
+				return 1
+			}
+			return -1
+		})
+	}
+	return append(host, domains...)
 }
 
 // unknownCause says why a finding is unknown, without the details of one host.

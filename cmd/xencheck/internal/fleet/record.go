@@ -49,7 +49,8 @@ type Judgement struct {
 	Exit      report.ExitCode
 	// Hurts holds what keeps the host from being supported, or from being
 	// known to be, for what it is wanted for; worst first.
-	Hurts []Hurt
+	// The same pointer is always the same hurt; it stays good.
+	Hurts []*Hurt
 	// Report is the whole of it; nil unless a sink asked for reports.
 	Report *report.Report
 }
@@ -84,14 +85,23 @@ func (h Hurt) Name() string {
 	return name
 }
 
-// Judge judges hosts. It is called by many goroutines at once.
+// Judge is what hosts are judged with. It may be used by many goroutines.
 type Judge interface {
-	// Judge judges a host by the statement that a release names, or by the one
-	// that fits the host. The report is made only when full is set.
-	Judge(h *facts.Host, release string, full bool) (Judgement, error)
+	// Seat returns a seat for one more goroutine.
+	Seat() Seat
 	// Horizon returns the statement of the branch of a Xen, as MAJOR.MINOR;
 	// nil where none is known here.
 	Horizon(branch string) *Statement
+}
+
+// Seat is where one goroutine judges.
+type Seat interface {
+	// Host takes the next host. The same pointer may be another host.
+	Host(h *facts.Host)
+	// Judge judges it by the statement that a release names, or by the one that
+	// fits it. The report is made only when full is set. The list of hurts is
+	// good until the release is asked for again.
+	Judge(release string, full bool) (Judgement, error)
 }
 
 // Sink is something that a fleet is written to. Its methods are called by one

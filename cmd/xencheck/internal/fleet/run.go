@@ -10,16 +10,12 @@ package fleet
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"runtime"
 	"time"
 
-	"github.com/xencheck/xencheck/cmd/xencheck/internal/hostjson"
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
 	"github.com/xencheck/xencheck/probe"
-	"github.com/xencheck/xencheck/probe/facts"
 )
 
 // Options is what a run depends on.
@@ -39,9 +35,6 @@ type Options struct {
 	// Progress is told how far the run is, now and then; nil for nobody.
 	Progress func(Progress)
 }
-
-// ErrFault marks a record that could not be judged because of a fault in here.
-var ErrFault = errors.New("internal error")
 
 // Run judges everything and returns the summary of what was judged, also when
 // it ends early: when ctx is done, and then the summary says so, or with an
@@ -117,9 +110,9 @@ func (r *run) pipeline(parent context.Context) error {
 	}()
 	for range r.o.Workers {
 		go func() {
-			var d hostjson.Decoder
+			w := newWorker(r)
 			for b := range work {
-				r.work(ctx, b, &d)
+				w.work(ctx, b)
 				close(b.done)
 			}
 		}()
@@ -196,83 +189,4 @@ func (r *run) take(b *batch) error {
 		return r.flush()
 	}
 	return nil
-}
-
-// work decodes and judges a batch and renders what is wanted of it. Of what is
-// not wanted any more when a record is rendered, nothing is kept.
-func (r *run) work(ctx context.Context, b *batch, d *hostjson.Decoder) {
-	for len(b.out) < len(r.renderers) {
-		b.out = append(b.out, nil)
-	}
-	for i := range r.renderers {
-		b.out[i] = b.out[i][:0]
-	}
-	for i := range b.items {
-		if len(r.sinks) > 0 {
-			d = new(hostjson.Decoder) // the host outlives the next one
-		}
-		res, boiled := r.one(ctx, b, &b.items[i], d)
-		for k, s := range r.renderers {
-			var err error
-			if b.out[k], err = s.Render(b.out[k], &res); err != nil {
-				b.err = err
-				return
-			}
-		}
-		if len(r.sinks) == 0 {
-			res.Host, res.Judgements = nil, nil
-		}
-		b.results = append(b.results, res)
-		b.boiled = append(b.boiled, boiled)
-	}
-}
-
-// one judges one record. A fault in here costs this record, and no other.
-func (r *run) one(ctx context.Context, b *batch, it *item, d *hostjson.Decoder) (res Result, boiled boiled) {
-	res = Result{Place: it.place, Err: it.err}
-	defer func() {
-		if p := recover(); p != nil {
-			res = Result{Place: it.place, Err: fmt.Errorf("%w: %v", ErrFault, p)}
-		}
-	}()
-	if res.Err == nil {
-		res.Host, res.Err = r.host(ctx, it, d)
-	}
-	if res.Err == nil {
-		res.Judgements, res.Err = r.judge(res.Host)
-	}
-	if res.Err == nil {
-		res.Selected = r.o.Where.Match(&res)
-		boiled, b.keys = r.tally.boil(&res, b.keys)
-	}
-	return res, boiled
-}
-
-// host returns the facts of a record.
-func (r *run) host(ctx context.Context, it *item, d *hostjson.Decoder) (*facts.Host, error) {
-	if it.collect != nil {
-		// What was begun is finished: an interrupted run tells all it has.
-		return it.collect(context.WithoutCancel(ctx))
-	}
-	h, err := d.Decode(it.data)
-	var at report.LineError
-	if errors.As(err, &at) {
-		// Its lines count from where the record begins.
-		if err = at.Err; at.Line > 1 {
-			err = fmt.Errorf("in line %d: %w", it.place.Line+at.Line-1, at.Err)
-		}
-	}
-	return h, err
-}
-
-// judge judges a host by every release that was asked for.
-func (r *run) judge(h *facts.Host) ([]Judgement, error) {
-	js := make([]Judgement, len(r.o.Releases))
-	for i, release := range r.o.Releases {
-		var err error
-		if js[i], err = r.o.Judge.Judge(h, release, r.full); err != nil {
-			return nil, err
-		}
-	}
-	return js, nil
 }

@@ -27,6 +27,12 @@ import (
 // release, "late" takes a moment and "fault" is one.
 type words struct{ statements map[string]*Statement }
 
+// seat is where one goroutine judges so.
+type seat struct {
+	words
+	h *facts.Host
+}
+
 func newWords(releases ...string) words {
 	w := words{map[string]*Statement{}}
 	for _, r := range releases {
@@ -35,11 +41,15 @@ func newWords(releases ...string) words {
 	return w
 }
 
+func (w words) Seat() Seat { return &seat{words: w} }
+
+func (w *seat) Host(h *facts.Host) { w.h = h }
+
 func (w words) Horizon(branch string) *Statement { return w.statements[branch] }
 
-func (w words) Judge(h *facts.Host, release string, _ bool) (Judgement, error) {
+func (w *seat) Judge(release string, _ bool) (Judgement, error) {
 	j := Judgement{Statement: w.statements[release], How: report.Asked, Grade: rules.GradeSupported, Complete: true}
-	for _, word := range strings.Fields(h.Machine.Product.Value) {
+	for _, word := range strings.Fields(w.h.Machine.Product.Value) {
 		grade := strings.TrimPrefix(word, release+":")
 		switch {
 		case word == "late":
@@ -49,10 +59,10 @@ func (w words) Judge(h *facts.Host, release string, _ bool) (Judgement, error) {
 		case grade == word:
 		case grade == "unknown":
 			j.Grade, j.Complete, j.Exit = rules.GradeUnknown, false, report.ExitInconclusive
-			j.Hurts = append(j.Hurts, Hurt{Key: "memory", Title: "Memory", Grade: j.Grade, Cause: "no permission to read it", Do: "run as root"})
+			j.Hurts = append(j.Hurts, &Hurt{Key: "memory", Title: "Memory", Grade: j.Grade, Cause: "no permission to read it", Do: "run as root"})
 		default:
 			j.Grade, j.Exit = rules.Grade(grade), report.ExitFindings
-			j.Hurts = append(j.Hurts, Hurt{Key: "cpus", Title: "CPUs", Grade: j.Grade, Do: "use fewer"})
+			j.Hurts = append(j.Hurts, &Hurt{Key: "cpus", Title: "CPUs", Grade: j.Grade, Do: "use fewer"})
 		}
 	}
 	return j, nil

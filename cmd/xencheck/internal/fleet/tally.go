@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -108,22 +108,71 @@ type boiled struct {
 	hardware, verdict []byte
 }
 
+// boiler boils records down for one goroutine. It remembers the numbers of what
+// it has seen: the registers are shared, and this is asked for every host.
+type boiler struct {
+	t        *tally
+	hurts    map[*Hurt]uint32
+	stated   map[*Statement]uint32
+	xens     map[xenVersion]uint32
+	hardware map[string]string // what hosts are grouped by, by the facts it is made of
+	key      []byte
+}
+
+// mostRemembered bounds each of the maps of a boiler.
+const mostRemembered = 1 << 14
+
+type xenVersion struct {
+	major, minor int
+	how          report.How
+}
+
+func (t *tally) boiler() *boiler {
+	return &boiler{t: t, hurts: map[*Hurt]uint32{}, stated: map[*Statement]uint32{}, xens: map[xenVersion]uint32{}, hardware: map[string]string{}}
+}
+
+// remember returns what a map holds of a key, or puts it there.
+func remember[K comparable](m map[K]uint32, k K, number func() uint32) uint32 {
+	n, ok := m[k]
+	if !ok {
+		if len(m) >= mostRemembered {
+			clear(m)
+		}
+		n = number()
+		m[k] = n
+	}
+	return n
+}
+
 // boil appends the keys of a record to buf, which it returns.
-func (t *tally) boil(r *Result, buf []byte) (boiled, []byte) {
+func (c *boiler) boil(r *Result, buf []byte) (boiled, []byte) {
 	b := boiled{time: moment(r.Host.CollectedAt)}
 	if r.Host.Name != "" {
-		b.hash = t.newest.hash(r.Host.Name)
+		b.hash = c.t.newest.hash(r.Host.Name)
 	}
 	if !r.Selected {
 		return b, buf
 	}
 	start := len(buf)
-	buf = report.AppendHardware(buf, r.Host)
+	buf = append(buf, c.hardwareOf(r.Host)...)
 	b.hardware = buf[start:len(buf):len(buf)]
 	start = len(buf)
-	buf = t.appendVerdict(buf, r)
+	buf = c.appendVerdict(buf, r)
 	b.verdict = buf[start:len(buf):len(buf)]
 	return b, buf
+}
+
+func (c *boiler) hardwareOf(h *facts.Host) string {
+	c.key = report.AppendHardwareKey(c.key[:0], h)
+	words, ok := c.hardware[string(c.key)]
+	if !ok {
+		if len(c.hardware) >= mostRemembered {
+			clear(c.hardware)
+		}
+		words = string(report.AppendHardware(nil, h))
+		c.hardware[string(c.key)] = words
+	}
+	return words
 }
 
 // moment is when facts were collected, in seconds since 1970; 0 for facts that
@@ -139,15 +188,15 @@ func moment(at *time.Time) uint32 {
 //
 //	its Xen, then for each release asked for
 //	the statement, the grade, the exit code, how many hurts, the hurts
-func (t *tally) appendVerdict(buf []byte, r *Result) []byte {
-	buf = binary.AppendUvarint(buf, uint64(t.xens.id(xenOf(r.Host))))
+func (c *boiler) appendVerdict(buf []byte, r *Result) []byte {
+	buf = binary.AppendUvarint(buf, uint64(remember(c.xens, xenVersionOf(r.Host), func() uint32 { return c.t.xens.id(xenOf(r.Host)) })))
 	for i := range r.Judgements {
 		j := &r.Judgements[i]
-		buf = binary.AppendUvarint(buf, uint64(t.stated.id(j.Statement)))
+		buf = binary.AppendUvarint(buf, uint64(remember(c.stated, j.Statement, func() uint32 { return c.t.stated.id(j.Statement) })))
 		buf = append(buf, byte(gradeIndex(j.Grade)), byte(j.Exit))
 		buf = binary.AppendUvarint(buf, uint64(len(j.Hurts)))
 		for _, h := range j.Hurts {
-			buf = binary.AppendUvarint(buf, uint64(t.hurts.id(h)))
+			buf = binary.AppendUvarint(buf, uint64(remember(c.hurts, h, func() uint32 { return c.t.hurts.id(*h) })))
 		}
 	}
 	return buf
@@ -155,18 +204,26 @@ func (t *tally) appendVerdict(buf []byte, r *Result) []byte {
 
 // xenOf returns the Xen a host runs, or else the newest of those installed.
 func xenOf(h *facts.Host) foundXen {
-	if v, ok := h.Xen.Running.Get(); ok {
-		return foundXen{branchOf(v), report.Running}
+	v := xenVersionOf(h)
+	if v.how == report.Newest {
+		return foundXen{"", report.Newest}
 	}
-	if vs, ok := h.Xen.Installed.Get(); ok && len(vs) > 0 {
-		return foundXen{branchOf(slices.MaxFunc(vs, func(a, b facts.XenVersion) int {
-			return cmp.Or(cmp.Compare(a.Major, b.Major), cmp.Compare(a.Minor, b.Minor))
-		})), report.Installed}
-	}
-	return foundXen{"", report.Newest}
+	return foundXen{strconv.Itoa(v.major) + "." + strconv.Itoa(v.minor), v.how}
 }
 
-func branchOf(v facts.XenVersion) string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
+func xenVersionOf(h *facts.Host) xenVersion {
+	if h.Xen.Running.IsKnown() {
+		v := &h.Xen.Running.Value
+		return xenVersion{v.Major, v.Minor, report.Running}
+	}
+	if vs, ok := h.Xen.Installed.Get(); ok && len(vs) > 0 {
+		v := slices.MaxFunc(vs, func(a, b facts.XenVersion) int {
+			return cmp.Or(cmp.Compare(a.Major, b.Major), cmp.Compare(a.Minor, b.Minor))
+		})
+		return xenVersion{v.Major, v.Minor, report.Installed}
+	}
+	return xenVersion{how: report.Newest}
+}
 
 // count counts a record.
 func (t *tally) count(b boiled) {

@@ -165,12 +165,12 @@ func TestTooManyKinds(t *testing.T) {
 	tl.hurts.most = 3
 	r := Result{Selected: true, Judgements: []Judgement{{Statement: newWords("1.0").statements["1.0"], Grade: rules.GradeUnknown}}}
 	r.Host = hostNamed(t, "")
-	hurt := func(i int) []Hurt {
-		return []Hurt{{Title: fmt.Sprint("t", i), Grade: rules.GradeUnknown}}
+	hurt := func(i int) []*Hurt {
+		return []*Hurt{{Title: fmt.Sprint("t", i), Grade: rules.GradeUnknown}}
 	}
 	for i := range 10 {
 		r.Judgements[0].Hurts = hurt(i)
-		b, _ := tl.boil(&r, nil)
+		b, _ := tl.boiler().boil(&r, nil)
 		tl.count(b)
 	}
 	o := options(nil)

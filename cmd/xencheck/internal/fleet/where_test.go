@@ -22,7 +22,7 @@ func hostNamed(t *testing.T, name string) *facts.Host {
 
 func TestFilter(t *testing.T) {
 	r := &Result{Host: hostNamed(t, "web1"), Judgements: []Judgement{
-		{Statement: &Statement{Statement: report.Statement{Release: "4.17"}}, Grade: rules.GradeOutside, Hurts: []Hurt{{Key: "physical-memory--x86", Title: "Physical Memory, x86"}}},
+		{Statement: &Statement{Statement: report.Statement{Release: "4.17"}}, Grade: rules.GradeOutside, Hurts: []*Hurt{{Key: "physical-memory--x86", Title: "Physical Memory, x86"}}},
 		{Statement: &Statement{Statement: report.Statement{Release: "4.22"}}, Grade: rules.GradeSupported},
 	}}
 	for where, want := range map[string]bool{

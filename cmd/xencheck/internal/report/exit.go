@@ -117,6 +117,16 @@ func (f FailOn) Exit(v *rules.Verdict) ExitCode {
 	return code
 }
 
+// ExitOf is Exit for what the wanted intents come to together, and for domains.
+// The worst of the intents has every finding, and is incomplete when one of
+// them is.
+func (f FailOn) ExitOf(g rules.Grade, complete bool, left *rules.Counted, ds []rules.DomainVerdict) ExitCode {
+	if f == FailNever {
+		return ExitOK
+	}
+	return f.counted(g, complete, left).Worse(f.domains(ds))
+}
+
 // domains is Exit for domains alone.
 func (f FailOn) domains(ds []rules.DomainVerdict) ExitCode {
 	code := ExitOK

@@ -1,0 +1,111 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/xencheck/xencheck/cmd/xencheck/internal/hostjson"
+	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
+	"github.com/xencheck/xencheck/probe/facts"
+)
+
+// ErrFault marks a record that could not be judged because of a fault in here.
+var ErrFault = errors.New("internal error")
+
+// worker decodes and judges one record after the other, on one goroutine. What
+// it needs for that is used again for the next record, unless a sink gets to
+// see the record later.
+type worker struct {
+	*run
+	decoder    *hostjson.Decoder
+	seat       Seat
+	judgements []Judgement
+	boiler     *boiler
+}
+
+func newWorker(r *run) *worker {
+	return &worker{
+		run: r, decoder: new(hostjson.Decoder), seat: r.o.Judge.Seat(),
+		judgements: make([]Judgement, len(r.o.Releases)), boiler: r.tally.boiler(),
+	}
+}
+
+// work judges a batch and renders what is wanted of it.
+func (w *worker) work(ctx context.Context, b *batch) {
+	for len(b.out) < len(w.renderers) {
+		b.out = append(b.out, nil)
+	}
+	for i := range w.renderers {
+		b.out[i] = b.out[i][:0]
+	}
+	later := len(w.sinks) > 0
+	for i := range b.items {
+		if later {
+			w.decoder, w.judgements = new(hostjson.Decoder), make([]Judgement, len(w.o.Releases))
+		}
+		res, boiled := w.one(ctx, b, &b.items[i])
+		for k, s := range w.renderers {
+			var err error
+			if b.out[k], err = s.Render(b.out[k], &res); err != nil {
+				b.err = err
+				return
+			}
+		}
+		if !later {
+			res.Host, res.Judgements = nil, nil
+		}
+		b.results = append(b.results, res)
+		b.boiled = append(b.boiled, boiled)
+	}
+}
+
+// one judges one record. A fault in here costs this record, and no other.
+func (w *worker) one(ctx context.Context, b *batch, it *item) (res Result, boiled boiled) {
+	res = Result{Place: it.place, Err: it.err}
+	defer func() {
+		if p := recover(); p != nil {
+			res = Result{Place: it.place, Err: fmt.Errorf("%w: %v", ErrFault, p)}
+		}
+	}()
+	if res.Err == nil {
+		res.Host, res.Err = w.host(ctx, it)
+	}
+	if res.Err == nil {
+		res.Judgements, res.Err = w.judge(res.Host)
+	}
+	if res.Err == nil {
+		res.Selected = w.o.Where.Match(&res)
+		boiled, b.keys = w.boiler.boil(&res, b.keys)
+	}
+	return res, boiled
+}
+
+// host returns the facts of a record.
+func (w *worker) host(ctx context.Context, it *item) (*facts.Host, error) {
+	if it.collect != nil {
+		// What was begun is finished: an interrupted run tells all it has.
+		return it.collect(context.WithoutCancel(ctx))
+	}
+	h, err := w.decoder.Decode(it.data)
+	var at report.LineError
+	if errors.As(err, &at) {
+		// Its lines count from where the record begins.
+		if err = at.Err; at.Line > 1 {
+			err = fmt.Errorf("in line %d: %w", it.place.Line+at.Line-1, at.Err)
+		}
+	}
+	return h, err
+}
+
+// judge judges a host by every release that was asked for.
+func (w *worker) judge(h *facts.Host) ([]Judgement, error) {
+	w.seat.Host(h)
+	for i, release := range w.o.Releases {
+		var err error
+		if w.judgements[i], err = w.seat.Judge(release, w.full); err != nil {
+			return nil, err
+		}
+	}
+	return w.judgements, nil
+}
