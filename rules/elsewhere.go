@@ -18,23 +18,25 @@ var elsewhereRule = Rule{
 			return nil
 		}
 		var out []Finding
-		for _, d := range declarations {
-			if d.arch != "" {
-				if a, _ := j.isArch(d.arch); a != Yes {
-					continue
-				}
-			}
-			r := d.sign(j)
-			if r.use != Yes {
+		for i := range declarations {
+			d := &declarations[i]
+			if a, _ := j.isArch(d.arch); a != Yes {
 				continue
 			}
-			f := Finding{Title: d.title, Applies: Yes, InUse: Yes, For: []string{Base}, Seen: []Seen{r.seen}, Do: d.do}
-			f = j.say(f, support.Level{Functional: support.FunctionalNotStated, Security: support.SecurityNo})
-			f.Why = "It is in use: " + r.seen.What + " is " + r.seen.Value + ". " + d.where + " declares it not security supported."
-			out = append(out, f)
+			if r := d.sign(j); r.use == Yes {
+				out = append(out, j.declared(d, r))
+			}
 		}
 		return out
 	},
+}
+
+// declared judges what is in use and declared unsupported.
+func (j *judging) declared(d *declaration, r reading) Finding {
+	f := Finding{Title: d.title, Applies: Yes, InUse: Yes, For: []string{Base}, Seen: []Seen{r.seen}, Do: d.do}
+	f = j.say(f, support.Level{Functional: support.FunctionalNotStated, Security: support.SecurityNo})
+	f.Why = "It is in use: " + r.seen.What + " is " + r.seen.Value + ". " + d.where + " declares it not security supported."
+	return f
 }
 
 // declaration is something declared unsupported outside the statement.
@@ -72,7 +74,7 @@ var declarations = []declaration{
 			return strings.HasPrefix(v, "xhci") && said && isBool && on, given, ifGiven(v, given)
 		}), "Take share=yes out of dbgp= on Xen's command line; share=hwdom gives it to dom0 alone."},
 	{"FRED on Intel CPUs (fred)", commandLineDoc, "x86", func(j *judging) reading {
-		r := option("fred", false)(j)
+		r := fredOption(j)
 		if x := j.h.CPU.X86; r.use == Yes && x != nil {
 			if ms, ok := x.Models.Get(); ok && len(ms) > 0 && ms[0].Vendor != "GenuineIntel" {
 				r.use = No
@@ -81,7 +83,7 @@ var declarations = []declaration{
 		return r
 	}, "Take fred off Xen's command line."},
 	{"Executable superpages on CPUs with CVE-2018-12207 (ept=exec-sp)", commandLineDoc, "x86", func(j *judging) reading {
-		r := sub("ept", "exec-sp")(j)
+		r := superpagesOption(j)
 		if x := j.h.CPU.X86; x == nil || !intel(x) {
 			r.use = No
 		}
@@ -91,9 +93,15 @@ var declarations = []declaration{
 		if j.before("4.13") {
 			return reading{use: No}
 		}
-		return xsmModuleOther("silo")(j)
+		return siloOther(j)
 	}, "Choose SILO with xsm=silo on Xen's command line."},
 }
+
+var (
+	fredOption       = option("fred", false)
+	superpagesOption = sub("ept", "exec-sp")
+	siloOther        = xsmModuleOther("silo")
+)
 
 func intel(x *facts.X86CPU) bool {
 	ms, ok := x.Models.Get()

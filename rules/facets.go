@@ -3,7 +3,6 @@ package rules
 import (
 	"encoding/binary"
 	"slices"
-	"sync"
 
 	"github.com/xencheck/xencheck/probe/facts"
 )
@@ -17,7 +16,8 @@ type facet struct {
 	release bool // what it says may depend on the release of Xen
 }
 
-// facets holds every rule that judges hosts once. The keys begin with those of
+// facets holds every rule that judges hosts once, but for the two of which each
+// row, or declaration, is a facet of its own: see usesOf. The keys begin with those of
 // judging.base.
 const facetCount = 9
 
@@ -35,7 +35,7 @@ var facets = [facetCount]facet{
 	{rules: []string{qosRule.ID, itsRule.ID, sveRule.ID}, key: toldKey, release: true},
 	{rules: []string{iommuRule.ID}, key: iommuKey},
 	{rules: []string{pvRule.ID, hvmRule.ID, pvhRule.ID, armGuestRule.ID, passthroughRule.ID, armPassthroughRule.ID}, key: guestKey},
-	{rules: []string{kconfigRule.ID, usageRuleID, elsewhereRule.ID}, key: xenKey, release: true},
+	{rules: []string{kconfigRule.ID}, key: buildKey, release: true},
 }
 
 // base begins every key: what all rules look at.
@@ -222,35 +222,63 @@ func guestKey(_ *bounds, j *judging, k []byte) []byte {
 	})
 }
 
-// xenKey is how Xen is built, booted and used, sign by sign.
-func xenKey(_ *bounds, j *judging, k []byte) []byte {
-	x := &j.h.Xen
-	if !j.set && x.BootTree.State == facts.Unread && x.BootConsole.State == facts.Unread {
-		return k // no rule looks at any sign
+// buildKey is how Xen is built, as far as that alone counts.
+func buildKey(_ *bounds, j *judging, k []byte) []byte {
+	if !j.set {
+		return k
 	}
-	major, minor := 0xff, 0xff
-	if v, ok := x.Running.Get(); ok {
-		major, minor = v.Major, v.Minor
-	}
-	k = binary.AppendVarint(binary.AppendVarint(append(k, 's'), int64(major)), int64(minor))
-	for _, s := range everySign() {
-		k = signKey(k, s(j))
-	}
-	return k
+	return signKey(signKey(append(k, bit(j.before("4.14"), 1)), expert(j)), debugBuilt(j))
 }
 
-// everySign lists the signs of usages, of what is declared elsewhere, and of
-// how Xen is built.
-var everySign = sync.OnceValue(func() []sign {
-	out := []sign{expert, built("CONFIG_DEBUG", "")}
+// usesOf finds what is in use, or might be and would count, of the rows about
+// how Xen is set up and of what is declared elsewhere: all that these can have
+// to say to an answer. It calls use with a key for each.
+func (j *judging) usesOf(k []byte, use func(key []byte, u *usage, d *declaration)) {
+	x := &j.h.Xen
+	if !j.set && x.BootTree.State == facts.Unread && x.BootConsole.State == facts.Unread {
+		return // no rule looks at any sign
+	}
+	base := len(k)
+usages:
 	for i := range usages {
-		out = append(append(out, usages[i].off...), usages[i].on...)
+		u := &usages[i]
+		if !j.set && !u.tree || len(u.on) == 0 {
+			continue
+		}
+		for _, s := range u.off {
+			if s(j).use == Yes {
+				continue usages
+			}
+		}
+		k = binary.AppendUvarint(append(k[:base], 'u'), uint64(i))
+		open := false
+		for _, s := range u.on {
+			r := s(j)
+			if r.use == Yes {
+				open = false
+				k = append(k[:base], 'U', byte(i))
+				use(k, u, nil)
+				continue usages
+			}
+			if r.use == Maybe {
+				k = signKey(k, r)
+				open = true
+			}
+		}
+		if open && u.whole && !u.tree && j.under {
+			use(k, u, nil)
+		}
+	}
+	if !j.set {
+		return
 	}
 	for i := range declarations {
-		out = append(out, declarations[i].sign)
+		d := &declarations[i]
+		if a, _ := j.isArch(d.arch); a == Yes && d.sign(j).use == Yes {
+			use(append(k[:base], 'd', byte(i)), nil, d)
+		}
 	}
-	return out
-})
+}
 
 // signKey adds what a sign says to a key.
 func signKey(k []byte, r reading) []byte {

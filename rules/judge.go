@@ -13,14 +13,15 @@ import (
 // not depend on the host is worked out once. It is safe for use by several
 // goroutines at a time. The statement must not change afterwards.
 type Judge struct {
-	st      *support.Statement
-	rules   []Rule
-	entries []entry        // one for each row, in the order of the statement
-	byKey   map[string]int // index in entries
-	shares  [][]*entry     // the rows of each rule
-	rest    []*entry       // rows that no rule claims
-	doubted bool           // something in the statement was not understood
-	desks   sync.Pool      // of *desk
+	st           *support.Statement
+	rules        []Rule
+	entries      []entry        // one for each row, in the order of the statement
+	byKey        map[string]int // index in entries
+	shares       [][]*entry     // the rows of each rule
+	rest         []*entry       // rows that no rule claims
+	doubted      bool           // something in the statement was not understood
+	major, minor int            // the release of the statement
+	desks        sync.Pool      // of *desk
 }
 
 // entry is a row with what is worked out of it once.
@@ -35,6 +36,7 @@ type entry struct {
 func Compile(st *support.Statement) *Judge {
 	c := &Judge{st: st, rules: List(), entries: make([]entry, len(st.Rows)), byKey: make(map[string]int, len(st.Rows))}
 	release := st.Header.Release()
+	c.major, c.minor = parseRelease(release)
 	refs := make([]Ref, len(st.Rows))
 	for i := range st.Rows {
 		row := &st.Rows[i]

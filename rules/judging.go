@@ -29,6 +29,7 @@ type judging struct {
 
 	runs       bool // the version of the running Xen is known
 	under, set bool // underXen and setUp, where a panel judges
+	brief      bool // no evidence is wanted of what is known
 
 	desk *desk // nil when findings are made one by one
 }

@@ -26,8 +26,12 @@ type Panel struct {
 
 	j     judging            // of the present host
 	views [facetCount]*view  // likewise; nil until asked for
+	uses  []*view            // likewise: what its Xen uses
+	told  bool               // uses are those of the present host
 	known [facetCount]memory // of earlier hosts
-	marks map[Mark]*Mark     // every mark once
+	used  memory             // likewise
+	parts [][]*Mark
+	marks map[Mark]*Mark // every mark once
 	key   []byte
 	brief Brief
 
@@ -99,10 +103,16 @@ func NewPanel(o Options) *Panel {
 func (p *Panel) Add(c *Judge) int {
 	p.seats = append(p.seats, seat{Judge: c, phase: c.st.Header.Phase(p.o.At), whole: c.doubted || c.particular()})
 	p.bounds.add(c)
-	for i := range p.known {
-		p.known[i] = memory{} // limits may divide amounts in another way now
-	}
+	p.forget() // limits may divide amounts in another way now
 	return len(p.seats) - 1
+}
+
+// forget forgets what was said of earlier hosts.
+func (p *Panel) forget() {
+	for i := range p.known {
+		p.known[i] = memory{}
+	}
+	p.used = memory{}
 }
 
 // particular reports whether rows speak of CPUs under headings where no rule
@@ -125,12 +135,11 @@ func (c *Judge) particular() bool {
 func (p *Panel) Host(h *facts.Host) {
 	if len(p.marks) > mostMarks {
 		clear(p.marks)
-		for i := range p.known {
-			p.known[i] = memory{}
-		}
+		p.forget()
 	}
 	p.views = [facetCount]*view{}
-	p.j = judging{h: h, o: p.o}
+	p.told = false
+	p.j = judging{h: h, o: p.o, brief: true}
 	p.j.hostSide()
 	p.j.under, p.j.set = p.j.underXen(), p.j.setUp()
 }
@@ -145,7 +154,11 @@ const (
 type memory map[string]*view
 
 // view is what the rules of a facet say, by judge.
-type view struct{ by [][]*Mark }
+type view struct {
+	by          [][]*Mark
+	usage       *usage
+	declaration *declaration
+}
 
 // By judges the present host. The result is good until the next call; its
 // marks stay good.
@@ -156,11 +169,17 @@ func (p *Panel) By(judge int) *Brief {
 		p.wholly(s)
 	} else {
 		p.sit(s)
-		var parts [facetCount][]*Mark
+		p.parts = p.parts[:0]
 		for i := range facets {
-			parts[i] = p.part(i, judge)
+			p.parts = append(p.parts, p.part(i, judge))
 		}
-		p.sum(parts[:])
+		if !p.told || !p.j.runs {
+			p.findUses()
+		}
+		for i := range p.uses {
+			p.parts = append(p.parts, p.usePart(i, judge))
+		}
+		p.sum(p.parts)
 	}
 	slices.SortFunc(p.brief.Hurts, func(a, b *Mark) int { return cmp.Compare(a.order, b.order) })
 	return &p.brief
@@ -176,23 +195,76 @@ func (p *Panel) part(facet, judge int) []*Mark {
 	v := p.views[facet]
 	if v == nil || f.release && !p.j.runs {
 		p.key = f.key(&p.bounds, &p.j, p.j.base(p.key[:0]))
-		v = p.known[facet][string(p.key)]
-		if v == nil {
-			v = &view{}
-			if len(p.known[facet]) >= mostViews || p.known[facet] == nil {
-				p.known[facet] = memory{}
-			}
-			p.known[facet][string(p.key)] = v
-		}
+		v = p.known[facet].find(p.key)
 		p.views[facet] = v
 	}
-	if len(v.by) <= judge {
-		v.by = append(v.by, make([][]*Mark, len(p.seats)-len(v.by))...)
-	}
-	if v.by[judge] == nil {
-		v.by[judge] = p.judge(f)
-	} else {
+	if have := v.of(judge, len(p.seats)); have != nil {
 		p.Remembered++
+		return have
+	}
+	v.by[judge] = p.judge(f)
+	return v.by[judge]
+}
+
+// findUses finds what the present host's Xen uses.
+func (p *Panel) findUses() {
+	p.told, p.uses = true, p.uses[:0]
+	p.key = p.j.base(p.key[:0])
+	p.j.usesOf(p.key, func(key []byte, u *usage, d *declaration) {
+		v := p.used.find(key)
+		v.usage, v.declaration = u, d
+		p.uses = append(p.uses, v)
+	})
+}
+
+// usePart returns what a use comes to for one judge.
+func (p *Panel) usePart(i, judge int) []*Mark {
+	p.Asked++
+	v := p.uses[i]
+	if have := v.of(judge, len(p.seats)); have != nil {
+		p.Remembered++
+		return have
+	}
+	out := []*Mark{}
+	rule := func(id string) int {
+		return slices.IndexFunc(p.j.rules, func(r Rule) bool { return r.ID == id })
+	}
+	if d := v.declaration; d != nil {
+		i := rule(elsewhereRule.ID)
+		f := p.j.declared(d, reading{})
+		p.j.attribute(&p.j.rules[i], &f)
+		out = p.add(out, &f, i, slices.IndexFunc(declarations, func(o declaration) bool { return o.title == d.title }))
+	} else {
+		i := rule(usageRuleID)
+		for _, row := range p.j.shares[i] {
+			if row.usage == v.usage {
+				f := p.j.used(row, row.usage)
+				p.j.attribute(&p.j.rules[i], &f)
+				out = p.add(out, &f, i, 0)
+			}
+		}
+	}
+	v.by[judge] = out
+	return out
+}
+
+// find returns the view of a key, an empty one if there is none yet.
+func (m *memory) find(key []byte) *view {
+	v := (*m)[string(key)]
+	if v == nil {
+		v = &view{}
+		if len(*m) >= mostViews || *m == nil {
+			*m = memory{}
+		}
+		(*m)[string(key)] = v
+	}
+	return v
+}
+
+// of returns what was said to a judge; nil when nothing was yet.
+func (v *view) of(judge, judges int) []*Mark {
+	if len(v.by) <= judge {
+		v.by = append(v.by, make([][]*Mark, judges-len(v.by))...)
 	}
 	return v.by[judge]
 }

@@ -304,10 +304,12 @@ var kconfigRule = Rule{
 	},
 }
 
+var debugBuilt = built("CONFIG_DEBUG", "")
+
 // buildOptions judges the section's prose by the build's configuration.
 func (j *judging) buildOptions(f Finding) Finding {
 	f.Needs = ""
-	expertBuild, debug := expert(j), built("CONFIG_DEBUG", "")(j)
+	expertBuild, debug := expert(j), debugBuilt(j)
 	f.Seen = []Seen{expertBuild.seen, debug.seen}
 	switch {
 	case expertBuild.use == Yes || debug.use == Yes:

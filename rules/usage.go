@@ -165,10 +165,13 @@ func (j *judging) xenVersion() (major, minor int) {
 	if v, ok := j.h.Xen.Running.Get(); ok {
 		return v.Major, v.Minor
 	}
-	return parseRelease(j.st.Header.Release())
+	return j.major, j.minor
 }
 
 func parseRelease(s string) (major, minor int) {
+	if len(s) == 4 && s[1] == '.' && s[0] >= '0' && s[0] <= '9' && s[2] >= '0' && s[2] <= '9' && s[3] >= '0' && s[3] <= '9' {
+		return int(s[0] - '0'), int(s[2]-'0')*10 + int(s[3]-'0') // as all are; asked often
+	}
 	a, b, _ := strings.Cut(s, ".")
 	major, _ = strconv.Atoi(a)
 	minor, _ = strconv.Atoi(b)
@@ -212,9 +215,14 @@ func (j *judging) line() (xencmdline.Line, facts.Observed[facts.CommandLine]) {
 // commandLine reads something off Xen's command line. An option that is not
 // there counts as its default, unless the end of the line may be lost.
 func commandLine(what string, read func(*judging, xencmdline.Line) (use, given bool, value string)) sign {
+	what += " on Xen's command line"
 	return func(j *judging) reading {
 		l, o := j.line()
-		r := reading{use: Maybe, seen: seen(what+" on Xen's command line", o, func(facts.CommandLine) string { return "" }), remedy: remedyText(o)}
+		if j.brief && o.IsKnown() && !l.Cut {
+			use, _, _ := read(j, l)
+			return verdictOf(use, Seen{})
+		}
+		r := reading{use: Maybe, seen: seen(what, o, func(facts.CommandLine) string { return "" }), remedy: remedyText(o)}
 		if !o.IsKnown() {
 			return r
 		}
@@ -338,6 +346,9 @@ func remedyText[T any](o facts.Observed[T]) string {
 func fact[T any](what string, get func(*judging) facts.Observed[T], use func(*judging, T) bool, words func(T) string) sign {
 	return func(j *judging) reading {
 		o := get(j)
+		if j.brief && (o.IsKnown() || o.IsAbsent()) {
+			return verdictOf(o.IsKnown() && use(j, o.Value), Seen{})
+		}
 		r := reading{use: Maybe, seen: seen(what, o, words), remedy: remedyText(o)}
 		switch {
 		case o.IsAbsent():
@@ -354,21 +365,22 @@ func fact[T any](what string, get func(*judging) facts.Observed[T], use func(*ju
 // kconfig is a symbol of the build that has one of some values. Before since
 // the symbol does not exist and says nothing.
 func kconfig(symbol, since string, values ...string) sign {
+	told := fact(symbol, func(j *judging) facts.Observed[facts.BuildConfig] { return j.h.Xen.BuildConfig },
+		func(_ *judging, b facts.BuildConfig) bool {
+			return slices.Contains(values, strings.Trim(b.Value(symbol), "\""))
+		},
+		func(b facts.BuildConfig) string { return b.Value(symbol) })
 	return func(j *judging) reading {
 		if j.before(since) {
 			return reading{use: No, seen: Seen{What: symbol, Value: "not a symbol of this release"}}
 		}
-		r := fact(symbol, func(j *judging) facts.Observed[facts.BuildConfig] { return j.h.Xen.BuildConfig },
-			func(_ *judging, b facts.BuildConfig) bool {
-				return slices.Contains(values, strings.Trim(b.Value(symbol), "\""))
-			},
-			func(b facts.BuildConfig) string { return b.Value(symbol) })(j)
+		r := told(j)
 		b, ok := j.h.Xen.BuildConfig.Get()
 		if ok && !b.Tells(symbol) {
-			r.use, r.seen.Value, r.seen.Cause = Maybe, "unknown", "part of the configuration could not be read"
+			r.use, r.seen = Maybe, Seen{What: symbol, Value: "unknown", Source: j.h.Xen.BuildConfig.Source, Cause: "part of the configuration could not be read"}
 			return r
 		}
-		if ok && b.Doubt != "" && r.use != Maybe {
+		if ok && b.Doubt != "" && r.use != Maybe && !j.brief {
 			r.seen.Value += " (" + b.Doubt + ")"
 		}
 		return r
@@ -382,9 +394,11 @@ func unbuilt(symbol, since string) sign { return kconfig(symbol, since, "n") }
 // scheduler is a scheduler that some cpupool, or the boot, uses.
 func scheduler(name string) sign {
 	return func(j *judging) reading {
-		x := j.h.Xen
+		x := &j.h.Xen
 		what := "scheduler"
-		if pools, ok := x.Pools.Get(); ok {
+		if pools, ok := x.Pools.Get(); ok && j.brief {
+			return verdictOf(slices.ContainsFunc(pools, func(p facts.CPUPool) bool { return p.Scheduler == name }), Seen{})
+		} else if ok {
 			var all []string
 			for _, p := range pools {
 				all = append(all, p.Scheduler)
@@ -426,16 +440,16 @@ func verdictOf(use bool, s Seen) reading {
 
 // dom0 reads a fact of dom0's userspace.
 func dom0[T any](what string, get func(*facts.Userspace) facts.Observed[T], use func(T) bool, words func(T) string) sign {
+	told := fact(what, func(j *judging) facts.Observed[T] { return get(j.h.Userspace) }, func(_ *judging, v T) bool { return use(v) }, words)
 	return func(j *judging) reading {
-		u := j.h.Userspace
-		if u == nil {
+		if j.h.Userspace == nil {
 			r := reading{use: Maybe, seen: Seen{What: what, Value: "unknown", Cause: "this is no dom0"}}
 			if kind, _ := j.h.Machine.Kind.Get(); kind == facts.Dom0 {
 				r.seen.Cause, r.remedy = "what runs in dom0 was not looked at", "run xencheck on the host itself"
 			}
 			return r
 		}
-		return fact(what, func(*judging) facts.Observed[T] { return get(u) }, func(_ *judging, v T) bool { return use(v) }, words)(j)
+		return told(j)
 	}
 }
 

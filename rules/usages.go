@@ -276,11 +276,13 @@ func xenstoredOther(kind string) sign {
 
 // liveUpdate is a running xenstored that took over from another one.
 func liveUpdate(kind string) sign {
+	runs := xenstored(kind)
+	updated := dom0("live update of the running "+kind, func(u *facts.Userspace) facts.Observed[bool] { return u.LiveUpdate }, func(b bool) bool { return b }, yesno)
 	return func(j *judging) reading {
-		if r := xenstored(kind)(j); r.use != Yes {
+		if r := runs(j); r.use != Yes {
 			return r
 		}
-		return dom0("live update of the running "+kind, func(u *facts.Userspace) facts.Observed[bool] { return u.LiveUpdate }, func(b bool) bool { return b }, yesno)(j)
+		return updated(j)
 	}
 }
 
@@ -334,11 +336,16 @@ func debugPort(kind string) sign {
 
 // coverage is a build that counts its own execution; the symbol was
 // CONFIG_GCOV in 4.10.
-func coverage(j *judging) reading {
-	if j.before("4.11") {
-		return built("CONFIG_GCOV", "")(j)
+var coverage = renamed("4.11", built("CONFIG_GCOV", ""), built("CONFIG_COVERAGE", ""))
+
+// renamed is a sign that another one took the place of.
+func renamed(since string, old, now sign) sign {
+	return func(j *judging) reading {
+		if j.before(since) {
+			return old(j)
+		}
+		return now(j)
 	}
-	return built("CONFIG_COVERAGE", "")(j)
 }
 
 // cacheColoring is on when told so, or when both size and ways are given.
@@ -362,8 +369,10 @@ func coreScheduling(j *judging) reading {
 		}
 		return verdictOf(slices.ContainsFunc(all, coarse), Seen{What: "scheduling granularity of the cpupools", Value: list(all), Source: j.h.Xen.Pools.Source})
 	}
-	return optionIs("sched-gran", "core", "socket")(j)
+	return coarseOption(j)
 }
+
+var coarseOption = optionIs("sched-gran", "core", "socket")
 
 // expert is a build with expert options. Before 4.14 it leaves no trace in the
 // configuration.
@@ -371,8 +380,10 @@ func expert(j *judging) reading {
 	if j.before("4.14") {
 		return reading{use: Maybe, seen: Seen{What: "CONFIG_EXPERT", Value: "unknown", Cause: "before 4.14 it leaves no trace in a build's configuration"}}
 	}
-	return built("CONFIG_EXPERT", "")(j)
+	return expertBuilt(j)
 }
+
+var expertBuilt = built("CONFIG_EXPERT", "")
 
 // introspectionUnbuilt is CONFIG_MEM_ACCESS left out; CONFIG_VM_EVENT took its
 // place in 4.21.
@@ -380,16 +391,13 @@ func introspectionUnbuilt(j *judging) reading {
 	if !j.before("4.21") {
 		return reading{use: No, seen: Seen{What: "CONFIG_MEM_ACCESS", Value: "not a symbol of this release"}}
 	}
-	return unbuilt("CONFIG_MEM_ACCESS", "")(j)
+	return accessUnbuilt(j)
 }
 
+var accessUnbuilt = unbuilt("CONFIG_MEM_ACCESS", "")
+
 // flaskUnbuilt is FLASK left out; the symbol was CONFIG_FLASK before 4.12.
-func flaskUnbuilt(j *judging) reading {
-	if j.before("4.12") {
-		return unbuilt("CONFIG_FLASK", "")(j)
-	}
-	return unbuilt("CONFIG_XSM_FLASK", "")(j)
-}
+var flaskUnbuilt = renamed("4.12", unbuilt("CONFIG_FLASK", ""), unbuilt("CONFIG_XSM_FLASK", ""))
 
 // xsmModule is the security module in force: xsm= says, else the build's
 // default.
@@ -531,15 +539,17 @@ func vpmu(j *judging) reading {
 	if m, ok := j.h.Xen.VPMUMode.Get(); ok {
 		return verdictOf(m != "off", Seen{What: "vPMU mode", Value: m, Source: j.h.Xen.VPMUMode.Source})
 	}
-	return commandLine("vpmu=", func(j *judging, l xencmdline.Line) (bool, bool, string) {
-		if dog, given := l.Bool("watchdog", false); given && dog {
-			return false, true, "off (watchdog)"
-		}
-		v, given := l.String("vpmu")
-		on, isBool := xencmdline.ParseBool(v)
-		return given && (!isBool && v != "" || isBool && on), given, ifGiven(v, given)
-	})(j)
+	return vpmuOption(j)
 }
+
+var vpmuOption = commandLine("vpmu=", func(j *judging, l xencmdline.Line) (bool, bool, string) {
+	if dog, given := l.Bool("watchdog", false); given && dog {
+		return false, true, "off (watchdog)"
+	}
+	v, given := l.String("vpmu")
+	on, isBool := xencmdline.ParseBool(v)
+	return given && (!isBool && v != "" || isBool && on), given, ifGiven(v, given)
+})
 
 // Change says how to change what puts a row in use: which option, key or file.
 // It is empty for rows that nothing of Xen's set-up decides.
