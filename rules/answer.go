@@ -233,6 +233,9 @@ func (j *judging) notes() []string {
 	case m.Kind.IsUnknown() && j.h.Origin.Kind == facts.Live:
 		notes = append(notes, "Whether this is bare metal or a virtual machine is not known; what it shows was judged.")
 	}
+	if b, ok := j.h.Xen.BuildConfig.Get(); ok && b.Doubt != "" && j.underXen() {
+		notes = append(notes, "The build configuration in "+j.h.Xen.BuildConfig.Source+" was used, although "+b.Doubt+".")
+	}
 	if c, ok := m.Container.Get(); ok {
 		notes = append(notes, "This runs in a container ("+c+"), which may not see all of the machine.")
 	}

@@ -373,3 +373,17 @@ func TestFeaturesInUse(t *testing.T) {
 		}
 	}
 }
+
+// A configuration that nothing ties to the running Xen is used, and the report
+// says so.
+func TestDoubtfulConfiguration(t *testing.T) {
+	s := statement(t, "4.22")
+	for doubt, want := range map[string]bool{"": false, "it is of Xen 4.16.2, and 4.22.0 runs": true} {
+		h := dom0Of(x86(nil), 22)
+		h.Xen.BuildConfig.Value.Doubt = doubt
+		notes := strings.Join(Evaluate(s, h, Options{At: now}).Notes, " ")
+		if got := strings.Contains(notes, "was used, although "+doubt); got != want {
+			t.Errorf("doubt %q: %s", doubt, notes)
+		}
+	}
+}
