@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -36,6 +37,21 @@ func (s *session) lookAtKernels(ds []facts.Domain) {
 		}
 		boot.Image = s.kernelImage(name)
 	}
+}
+
+// LookAtKernels does for domains what [Collect] does for those of a host: it
+// tells of what kind the kernels are that they boot directly, by the files of
+// the host that the options name. The host is what Collect found there; where
+// it is none whose files the paths are of, nothing is done.
+func LookAtKernels(ctx context.Context, o Options, h *facts.Host, ds []facts.Domain) error {
+	s, err := newSession(ctx, o, nil)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	s.host.Machine = h.Machine
+	s.lookAtKernels(ds)
+	return ctx.Err()
 }
 
 func (s *session) kernelImage(name string) facts.Observed[facts.KernelImage] {

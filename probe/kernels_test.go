@@ -84,6 +84,15 @@ func TestKernelsElsewhere(t *testing.T) {
 	if o := image(Options{Memory: 1 << 30}); o.State != facts.Unread {
 		t.Errorf("of no machine: %+v", o)
 	}
+	// The same for domains that somebody else has read.
+	ds := []facts.Domain{{Boot: facts.DomainBoot{Kernel: facts.Set("/boot/guest", 1)}}}
+	if err := LookAtKernels(t.Context(), Options{FS: liveTest{files}, FSLive: true}, &facts.Host{}, ds); err != nil || ds[0].Boot.Image.State != facts.Unread {
+		t.Errorf("%v, of a bare machine: %+v", err, ds[0].Boot.Image)
+	}
+	if err := LookAtKernels(t.Context(), Options{FS: files}, &facts.Host{}, ds); err != nil {
+		t.Error(err)
+	}
+	is(t, "of a tree, by itself", ds[0].Boot.Image, facts.KernelImage{Format: "ELF", Bits: 32})
 	is(t, "of a tree", image(Options{FS: files}), facts.KernelImage{Format: "ELF", Bits: 32})
 }
 

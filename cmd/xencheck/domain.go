@@ -82,10 +82,18 @@ func ownArch() string {
 	return archX86
 }
 
+// onHost reports whether a host was named whose domains they are.
+func (o *domainOptions) onHost() bool { return o.host || o.root != "" }
+
+// place is where that host is looked at.
+func (o *domainOptions) place(s *streams) probe.Options {
+	return probe.Options{Root: o.root, Tool: toolName(), Now: s.now}
+}
+
 // hostToJudge returns the facts that the domains are judged on.
 func (o *domainOptions) hostToJudge(ctx context.Context, s *streams) (*facts.Host, error) {
-	if o.host || o.root != "" {
-		return probe.Collect(ctx, probe.Options{Root: o.root, Tool: toolName(), Now: s.now})
+	if o.onHost() {
+		return probe.Collect(ctx, o.place(s))
 	}
 	arch := facts.Arch(o.arch)
 	if o.arch == archX86 {
@@ -116,6 +124,11 @@ func runDomain(ctx context.Context, s *streams, o *domainOptions, files []string
 		choice.Why = "no release was named, so by the newest"
 	}
 	domains, problems := s.domains(files)
+	if o.onHost() {
+		if err := probe.LookAtKernels(ctx, o.place(s), h, domains); err != nil {
+			return badInput(err)
+		}
+	}
 	for _, p := range problems {
 		s.line(p)
 	}
