@@ -20,6 +20,8 @@ type item struct {
 	data    []byte
 	collect func(context.Context) (*facts.Host, error)
 	err     error
+	hasty   bool // see piece
+	then    byte
 }
 
 // batch is what travels through the pipeline at once: records that follow each

@@ -207,7 +207,7 @@ func (p packed) Read(b []byte) (int, error) {
 // stream feeds the records of a stream of JSON, or of what should be one.
 func (in *input) stream(name string, r io.Reader, live, binary bool) error {
 	s := newSplitter(r)
-	s.binary = binary
+	s.binary, s.hurry = binary, true
 	s.buf = in.buf[:0]
 	defer func() {
 		if cap(s.buf) == firstBuffer {
@@ -231,7 +231,7 @@ func (in *input) stream(name string, r io.Reader, live, binary bool) error {
 			return in.ctx.Err()
 		}
 		wait, empty = !live, false
-		if err := in.add(item{place: Place{name, p.line, p.offset}, data: p.data, err: p.err}); err != nil {
+		if err := in.add(item{place: Place{name, p.line, p.offset}, data: p.data, err: p.err, hasty: p.hasty, then: p.then}); err != nil {
 			return err
 		}
 	}

@@ -30,6 +30,8 @@ type piece struct {
 	line   int    // where it begins, from 1
 	offset int64  // the same in bytes, from 0
 	data   []byte // of a record, a whole JSON object; valid until the next call
+	then   byte   // of a hasty one: what follows it, 0 at the end of the stream
+	hasty  bool   // data is a line that looks like one object and was not looked into
 	err    error  // why this is no record; data is nil then
 }
 
@@ -59,6 +61,9 @@ type splitter struct {
 	found  bool  // a piece was told
 	object scanner
 	looked int // how far object has looked, from at
+
+	hurry bool // hand out lines that look like one object without looking into them
+	then  byte // what follows the last byte, where more is known of that than of the stream
 }
 
 func newSplitter(r io.Reader) *splitter { return &splitter{r: r, line: 1} }
@@ -80,6 +85,9 @@ func (s *splitter) look(wait bool) (piece, error) {
 			if s.buf[s.at] != '{' {
 				return s.pass(unexpected(s.buf[s.at], "a JSON object"), s.binary && !s.found, wait)
 			}
+			if p, ok := s.wholeLine(); ok {
+				return p, nil
+			}
 			if p, ok, err := s.record(wait); ok || err != nil {
 				return p, err
 			}
@@ -95,6 +103,9 @@ func (s *splitter) look(wait bool) (piece, error) {
 			err := s.ended
 			if err == io.EOF {
 				err = errCut
+				if s.then != 0 {
+					_, _, err = s.object.scan([]byte{s.then})
+				}
 			}
 			s.ended = io.EOF // told once
 			return s.reject(err, wait)
@@ -103,6 +114,40 @@ func (s *splitter) look(wait bool) (piece, error) {
 		}
 		s.fill()
 	}
+}
+
+// wholeLine returns a line that begins and ends with a brace, before another one
+// that begins with a brace, without looking into it. What it holds is nearly
+// always one object; where it is not, [again] finds out.
+func (s *splitter) wholeLine() (piece, bool) {
+	if !s.hurry || s.list || s.looked > 0 {
+		return piece{}, false
+	}
+	n := bytes.IndexByte(s.buf[s.at:], '\n') + 1
+	if n == 0 || n > MaxRecord {
+		return piece{}, false
+	}
+	line, rest := s.buf[s.at:s.at+n], s.buf[s.at+n:]
+	end := n - 2
+	if end > 0 && line[end] == '\r' {
+		end--
+	}
+	last := len(rest) == 0 && s.ended == io.EOF
+	if end <= 0 || line[end] != '}' || !last && (len(rest) == 0 || rest[0] != '{') {
+		return piece{}, false
+	}
+	p := piece{line: s.line, offset: s.offset(), data: line, hasty: true}
+	if !last {
+		p.then = '{'
+	}
+	s.line++
+	s.at += n
+	return p, true
+}
+
+// again returns a splitter that looks into a hasty piece.
+func (p piece) again() *splitter {
+	return &splitter{buf: p.data, base: p.offset, line: p.line, ended: io.EOF, begun: true, found: true, then: p.then}
 }
 
 // record looks for the end of the object that begins at s.at. It reports false

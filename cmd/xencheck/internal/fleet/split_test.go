@@ -241,6 +241,47 @@ func FuzzSplit(f *testing.F) {
 	})
 }
 
+// FuzzHurry holds a splitter in a hurry to what one that looks into every byte
+// finds, once its hasty pieces were looked into.
+func FuzzHurry(f *testing.F) {
+	for _, s := range []string{
+		"{\"a\":1}\n{\"b\":[{}]}\n", "{}{}\n{}\n", "{} x}\n{}\n", "{\"a\":\"}\n{}\n", "{\"a\":{}\n{}\n", "{\"a\":{}\n,\"b\":{}}\n{}",
+		"{}\r\n{}\r\n", "{\n}\n{\n}\n", "{} {\"a\":[}\n{}\n", "{}}\n{}", "{}\n}\n{}\n", "{\"a\":{}\n",
+	} {
+		f.Add([]byte(s), uint8(200))
+	}
+	f.Fuzz(func(t *testing.T, in []byte, chunk uint8) {
+		pieces := func(hurry bool, r io.Reader) (out []string) {
+			s := newSplitter(r)
+			s.hurry = hurry
+			tell := func(p piece) {
+				out = append(out, fmt.Sprintf("%d@%d %s %v", p.line, p.offset, bytes.TrimSpace(p.data), p.err))
+			}
+			for {
+				p, err := s.next(true)
+				switch {
+				case err != nil:
+					return out
+				case !p.hasty:
+					tell(p)
+				default:
+					again := p.again()
+					for q, err := again.next(true); err == nil; q, err = again.next(true) {
+						tell(q)
+					}
+				}
+			}
+		}
+		want := pieces(false, bytes.NewReader(in))
+		if d := cmp.Diff(want, pieces(true, bytes.NewReader(in))); d != "" {
+			t.Fatal(d)
+		}
+		if d := cmp.Diff(want, pieces(true, &chunks{in, int(chunk) + 1})); d != "" {
+			t.Fatal(d)
+		}
+	})
+}
+
 func depthOf(b []byte) int { return bytes.Count(b, []byte("{")) + bytes.Count(b, []byte("[")) }
 
 // chunks gives its bytes a few at a time.

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ type worker struct {
 	seat       Seat
 	judgements []Judgement
 	boiler     *boiler
+	slow       uint64 // records that were not decoded the fast way
 }
 
 func newWorker(r *run) *worker {
@@ -39,29 +41,57 @@ func (w *worker) work(ctx context.Context, b *batch) {
 	for i := range w.renderers {
 		b.out[i] = b.out[i][:0]
 	}
-	later := len(w.sinks) > 0
 	for i := range b.items {
-		if later {
-			w.decoder, w.judgements = new(hostjson.Decoder), make([]Judgement, len(w.o.Releases))
+		it := &b.items[i]
+		slow := w.slow
+		res, boiled := w.one(ctx, b, it)
+		if !it.hasty || res.Err == nil && w.slow == slow || !w.lookInto(ctx, b, it) {
+			w.tell(b, res, boiled)
 		}
-		res, boiled := w.one(ctx, b, &b.items[i])
-		for k, s := range w.renderers {
-			var err error
-			if b.out[k], err = s.Render(b.out[k], &res); err != nil {
-				b.err = err
-				return
-			}
+		if b.err != nil {
+			return
 		}
-		if !later {
-			res.Host, res.Judgements = nil, nil
-		}
-		b.results = append(b.results, res)
-		b.boiled = append(b.boiled, boiled)
 	}
+}
+
+// lookInto looks into a line that was handed out in haste, and tells what it
+// holds unless that is one object.
+func (w *worker) lookInto(ctx context.Context, b *batch, it *item) bool {
+	p := piece{line: it.place.Line, offset: it.place.Offset, data: it.data, then: it.then}
+	s := p.again()
+	first, err := s.next(true)
+	if err == nil && first.err == nil && len(first.data) == len(bytes.TrimSpace(it.data)) {
+		return false
+	}
+	for ; err == nil; first, err = s.next(true) {
+		one := item{place: Place{it.place.File, first.line, first.offset}, data: first.data, err: first.err}
+		res, boiled := w.one(ctx, b, &one)
+		w.tell(b, res, boiled)
+	}
+	return true
+}
+
+// tell hands on what became of a record.
+func (w *worker) tell(b *batch, res Result, boiled boiled) {
+	for k, s := range w.renderers {
+		var err error
+		if b.out[k], err = s.Render(b.out[k], &res); err != nil {
+			b.err = err
+			return
+		}
+	}
+	if len(w.sinks) == 0 {
+		res.Host, res.Judgements = nil, nil
+	}
+	b.results = append(b.results, res)
+	b.boiled = append(b.boiled, boiled)
 }
 
 // one judges one record. A fault in here costs this record, and no other.
 func (w *worker) one(ctx context.Context, b *batch, it *item) (res Result, boiled boiled) {
+	if len(w.sinks) > 0 {
+		w.decoder, w.judgements = new(hostjson.Decoder), make([]Judgement, len(w.o.Releases))
+	}
 	res = Result{Place: it.place, Err: it.err}
 	defer func() {
 		if p := recover(); p != nil {
@@ -87,7 +117,9 @@ func (w *worker) host(ctx context.Context, it *item) (*facts.Host, error) {
 		// What was begun is finished: an interrupted run tells all it has.
 		return it.collect(context.WithoutCancel(ctx))
 	}
+	before := w.decoder.Slow
 	h, err := w.decoder.Decode(it.data)
+	w.slow += w.decoder.Slow - before
 	var at report.LineError
 	if errors.As(err, &at) {
 		// Its lines count from where the record begins.
