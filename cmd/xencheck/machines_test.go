@@ -283,7 +283,7 @@ func (y *yard) compare(t *testing.T, d machines.Definition, r *wire.Report) (dif
 			differ = append(differ, fmt.Sprintf("%s: exit code %d %s %s", name, res.Exit, res.Error, res.Stderr))
 			continue
 		}
-		v, err := judged(t, d, res.Stdout)
+		v, err := viewOf(t, d, res.Stdout)
 		if err != nil {
 			differ = append(differ, fmt.Sprintf("%s: %v", name, err))
 			continue
@@ -322,7 +322,7 @@ func (y *yard) compare(t *testing.T, d machines.Definition, r *wire.Report) (dif
 		}
 	}
 	if d.XL != "" {
-		more, told := compareXL(r, root.Facts, y.config, d.Arch != "amd64")
+		more, told := compareXL(r, root.Facts, y.config)
 		differ = append(differ, more...)
 		remark = told
 	}
@@ -333,9 +333,9 @@ func (y *yard) compare(t *testing.T, d machines.Definition, r *wire.Report) (dif
 // about the look itself.
 var lookDiffers = []string{"collected_at", "origin", "sources", "memory.readings", "userspace.processes"}
 
-// judged reads a report and judges its facts by every release that something is
+// viewOf reads a report and judges its facts by every release that something is
 // expected of.
-func judged(t *testing.T, d machines.Definition, report []byte) (machines.View, error) {
+func viewOf(t *testing.T, d machines.Definition, report []byte) (machines.View, error) {
 	auto, err := machines.Decode(report)
 	if err != nil {
 		return machines.View{}, err

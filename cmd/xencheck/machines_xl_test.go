@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -52,7 +53,7 @@ func xlSteps(config map[string][]byte) []wire.Step {
 
 // compareXL holds what xencheck said of the host, and how it reads
 // configurations of domains, against xl in the same machine.
-func compareXL(r *wire.Report, host any, config map[string][]byte, arm bool) (differ []string, remark string) {
+func compareXL(r *wire.Report, host any, config map[string][]byte) (differ []string, remark string) {
 	differ = compareInfo(r, host)
 	compared, refused := 0, 0
 	for _, name := range sortedNames(config) {
@@ -69,7 +70,7 @@ func compareXL(r *wire.Report, host any, config map[string][]byte, arm bool) (di
 		if res.Exit != 0 {
 			refused++
 		}
-		for _, s := range compareDomain(domains[0], res, bytes.HasPrefix(config[name], []byte(onlyXL)), arm) {
+		for _, s := range compareDomain(domains[0], res, bytes.HasPrefix(config[name], []byte(onlyXL))) {
 			differ = append(differ, name+": "+s)
 		}
 		compared++
@@ -142,29 +143,35 @@ func compareInfo(r *wire.Report, host any) []string {
 const onlyXL = "# Only xl minds: "
 
 // compareDomain compares our reading of a configuration with xl's. Where xl
-// refuses, xencheck has to say at least that it does.
-func compareDomain(d facts.Domain, res wire.Result, only, arm bool) []string {
-	why, tolerated := refusal(d)
-	theirs := strings.TrimSpace(string(res.Stderr))
-	theirs = theirs[strings.LastIndex(theirs, "\n")+1:]
+// refuses or complains, xencheck has to say something as well, and what xl
+// takes without a word, xencheck must not refuse.
+func compareDomain(d facts.Domain, res wire.Result, only bool) []string {
+	why, sure := complaint(d)
+	theirs := xlComplaint(res)
 	switch {
-	case res.Exit != 0 && why == "" && !only:
-		return []string{"xl refuses it, xencheck does not: " + theirs}
-	case res.Exit != 0 && why != "" && only:
-		return []string{"not only xl minds: " + why}
-	case res.Exit == 0 && only:
+	case only && res.Exit == 0 && theirs == "":
 		return []string{"xl does not mind"}
-	case res.Exit == 0 && why != "" && !tolerated:
-		return []string{"xl takes it, xencheck does not: " + why}
+	case only && why != "":
+		return []string{"not only xl minds: " + why}
+	case only:
+		return nil
+	case res.Exit != 0 && why == "":
+		return []string{"xl refuses it, xencheck does not: " + theirs}
 	case res.Exit != 0:
 		return nil
+	case theirs != "" && why == "":
+		return []string{"xl complains, xencheck does not: " + theirs}
+	case theirs == "" && why != "" && !sure:
+		return []string{"xencheck complains, xl does not: " + why}
+	case why != "":
+		return nil // each makes of it what it can
 	}
 	_, text, _ := strings.Cut(string(res.Stdout), "{")
 	config, err := machines.Decode([]byte("{" + text))
 	if err != nil {
 		return []string{fmt.Sprintf("xl's own reading: %v", err)}
 	}
-	ours, xls := sketch(d, arm), xlSketch(config)
+	ours, xls := sketch(d), xlSketch(config)
 	var out []string
 	for key, value := range ours {
 		if xls[key] != value {
@@ -180,15 +187,33 @@ func compareDomain(d facts.Domain, res wire.Result, only, arm bool) []string {
 	return out
 }
 
-// refusal says what xencheck finds wrong with a configuration, empty when
+// complaint says what xencheck finds wrong with a configuration, empty when
 // nothing, and whether it is sure of the meaning all the same.
-func refusal(d facts.Domain) (why string, tolerated bool) {
+func complaint(d facts.Domain) (why string, sure bool) {
 	for _, p := range d.Problems {
-		if why == "" || tolerated {
-			why, tolerated = fmt.Sprintf("line %d: %s", p.Line, p.Message), p.Tolerated
+		if why == "" || sure {
+			why, sure = fmt.Sprintf("line %d: %s", p.Line, p.Message), p.Tolerated
 		}
 	}
-	return why, tolerated
+	if why == "" {
+		for _, n := range d.Devices.NICs.Value {
+			if len(n.Unknown) > 0 {
+				return fmt.Sprintf("line %d: unknown %v", n.Line, n.Unknown), true
+			}
+		}
+	}
+	return why, sure
+}
+
+// xlComplaint returns the last line of what xl says of a configuration.
+func xlComplaint(res wire.Result) string {
+	last := ""
+	for line := range strings.Lines(string(res.Stderr)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "Parsing config from") {
+			last = line
+		}
+	}
+	return last
 }
 
 // deviceLists pairs the lists of devices with libxl's.
@@ -213,14 +238,10 @@ func counted[T any](s facts.Setting[[]T]) string { return strconv.Itoa(len(s.Val
 
 // sketch writes what was given, in the words of [xlSketch]. What was not given
 // is left out: xl fills in defaults.
-func sketch(d facts.Domain, arm bool) map[string]string {
+func sketch(d facts.Domain) map[string]string {
 	out := map[string]string{}
 	put(out, "name", d.Name)
-	if arm && d.Type.Given {
-		out["type"] = string(facts.PVH)
-	} else {
-		put(out, "type", d.Type)
-	}
+	put(out, "type", d.Type)
 	put(out, "memory", d.Memory.Start)
 	put(out, "maxmem", d.Memory.Max)
 	if !d.Memory.Max.Given {
@@ -237,10 +258,13 @@ func sketch(d facts.Domain, arm bool) map[string]string {
 	put(out, "nestedhvm", d.CPU.NestedHVM)
 	put(out, "altp2m", d.CPU.Altp2m)
 	put(out, "pool", d.CPU.Pool)
-	put(out, "on_soft_reset", d.OnSoftReset)
+	// The initial values of libxl_types.idl, which its JSON leaves out.
+	if d.OnSoftReset.Value != "destroy" {
+		put(out, "on_soft_reset", d.OnSoftReset)
+	}
 	put(out, "device_model", d.Model.Version)
 	put(out, "stubdomain", d.Model.Stubdomain)
-	if d.TEE.Value != "none" { // which is the initial value
+	if d.TEE.Value != "none" {
 		put(out, "tee", d.TEE)
 	}
 	put(out, "gic_version", d.GICVersion)
@@ -254,7 +278,8 @@ func sketch(d facts.Domain, arm bool) map[string]string {
 		out[fmt.Sprintf("nic %d", i)] = strings.Join([]string{n.Type, n.Model, n.Bridge, n.Script, n.Gateway, backend(n.Backend)}, ", ")
 	}
 	for i, p := range d.Devices.PCI.Value {
-		out[fmt.Sprintf("pci %d", i)] = fmt.Sprintf("%s, permissive %v, %s", p.Address, p.Permissive, p.RDMPolicy)
+		policy := cmp.Or(p.RDMPolicy, "strict") // xl's default
+		out[fmt.Sprintf("pci %d", i)] = fmt.Sprintf("%s, permissive %v, %s", p.Address, p.Permissive, policy)
 	}
 	return out
 }
@@ -322,8 +347,12 @@ func xlSketch(config any) map[string]string {
 	}
 	for i, p := range xlList(config, "pcidevs") {
 		number := func(name string) int64 { n, _ := strconv.ParseInt(field(p, name), 10, 64); return n }
-		out[fmt.Sprintf("pci %d", i)] = fmt.Sprintf("%04x:%02x:%02x.%x, permissive %v, %s",
-			number("domain"), number("bus"), number("dev"), number("func"), field(p, "permissive") == "true", field(p, "rdm_policy"))
+		function := strconv.FormatInt(number("func"), 16)
+		if field(p, "vfunc_mask") == "4294967295" {
+			function = "*" // LIBXL_PCI_FUNC_ALL
+		}
+		out[fmt.Sprintf("pci %d", i)] = fmt.Sprintf("%04x:%02x:%02x.%s, permissive %v, %s",
+			number("domain"), number("bus"), number("dev"), function, field(p, "permissive") == "true", field(p, "rdm_policy"))
 	}
 	return out
 }

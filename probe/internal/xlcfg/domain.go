@@ -213,6 +213,22 @@ func list(at func(*facts.Domain) *facts.Setting[[]string]) read {
 	return func(r *reader, s Setting) { store(r, s, at(&r.d), texts(s)) }
 }
 
+// entries is list for entries that xl refuses unless they have a form.
+func entries(form func(string) bool, at func(*facts.Domain) *facts.Setting[[]string]) read {
+	return func(r *reader, s Setting) {
+		v := texts(s)
+		store(r, s, at(&r.d), v)
+		if !v.Given || !s.Value.List {
+			return
+		}
+		for _, item := range s.Value.Items {
+			if !form(item.Text) {
+				r.report(item, s.Name+": "+quote(item.Text)+" is none")
+			}
+		}
+	}
+}
+
 func texts(s Setting) facts.Setting[[]string] {
 	if s.Bad != "" {
 		return facts.BadSetting[[]string](discreet.Text(s.Bad), s.Line)

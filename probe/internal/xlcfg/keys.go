@@ -139,9 +139,9 @@ func keys() []key {
 		{name: "virtio", since: "4.18", read: devices(func(d *domain) *facts.Setting[[]facts.DomainVirtio] { return &d.Devices.Virtios },
 			func(_ *reader, s string) facts.DomainVirtio { return virtio(s) }, func(x *facts.DomainVirtio) *facts.DomainDevice { return &x.DomainDevice })},
 		{name: "dtdev", read: list(func(d *domain) *facts.Setting[[]string] { return &d.Devices.DTDevs })},
-		{name: "iomem", read: list(func(d *domain) *facts.Setting[[]string] { return &d.Devices.IOMem })},
-		{name: "ioports", read: list(func(d *domain) *facts.Setting[[]string] { return &d.Devices.IOPorts })},
-		{name: "irqs", read: list(func(d *domain) *facts.Setting[[]string] { return &d.Devices.IRQs })},
+		{name: "iomem", read: entries(frames, func(d *domain) *facts.Setting[[]string] { return &d.Devices.IOMem })},
+		{name: "ioports", read: entries(ports, func(d *domain) *facts.Setting[[]string] { return &d.Devices.IOPorts })},
+		{name: "irqs", read: entries(interrupt, func(d *domain) *facts.Setting[[]string] { return &d.Devices.IRQs })},
 		{name: "rdm", read: text(func(d *domain) *facts.Setting[string] { return &d.Devices.RDM })},
 
 		// Known, and read by no rule: no row depends on them.

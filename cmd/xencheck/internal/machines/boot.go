@@ -1,6 +1,7 @@
 package machines
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -125,6 +126,10 @@ func (d Definition) resolve(name string, store *Store, definitions, ramdisk, wor
 	switch name {
 	case "job":
 		return ramdisk, nil
+	case "job.gz":
+		// Firmware reads disks slowly.
+		to := ramdisk + ".gz"
+		return to, zip(to, ramdisk)
 	case "esp":
 		return d.fillESP(store, definitions, ramdisk, work)
 	}
@@ -165,6 +170,23 @@ func (d Definition) fillESP(store *Store, definitions, ramdisk, work string) (st
 		}
 	}
 	return dir, nil
+}
+
+func zip(to, from string) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	f, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	z, err := gzip.NewWriterLevel(f, gzip.BestSpeed)
+	if err == nil {
+		_, err = z.Write(b)
+		err = errors.Join(err, z.Close())
+	}
+	return errors.Join(err, f.Close())
 }
 
 func copyFile(to, from string) error {

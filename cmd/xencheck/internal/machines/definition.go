@@ -17,8 +17,8 @@ type Definition struct {
 	Arch  string // as Debian spells it: amd64, arm64, armhf
 	// QEMU is the emulator and its arguments. A word may hold {SET:FILE}, a
 	// part; {copy:SET:FILE}, a copy of it that the machine may write to; {job},
-	// the initial ramdisk with xencheck in it; and {esp}, a folder that becomes
-	// an EFI system partition.
+	// the initial ramdisk with xencheck in it, {job.gz}, the same compressed; and
+	// {esp}, a folder that becomes an EFI system partition.
 	QEMU []string
 	// Linux is the set with the kernel that is booted, whose modules go into
 	// the ramdisk. XL is the set with xl and xenstored; empty without.

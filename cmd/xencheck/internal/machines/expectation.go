@@ -237,7 +237,7 @@ func Show(v any, state string) string {
 	case nil:
 		return "null"
 	case string:
-		return strings.TrimSpace(x)
+		return x
 	case json.Number:
 		return x.String()
 	case bool:
