@@ -18,6 +18,7 @@ import (
 
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/machines"
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/machines/wire"
+	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
 	"github.com/xencheck/xencheck/rules"
 )
 
@@ -351,8 +352,7 @@ func viewOf(t *testing.T, d machines.Definition, report []byte) (machines.View, 
 		if e.What == "fact" || v.Reports[release] != nil {
 			continue
 		}
-		out := output(t, "evaluate", "--xen", release, "--at", judgedAt, "--format", "json", file)
-		if v.Reports[release], err = machines.Decode([]byte(out)); err != nil {
+		if v.Reports[release], err = decoded("evaluate", "--xen", release, "--at", judgedAt, "--format", "json", file); err != nil {
 			return v, err
 		}
 	}
@@ -365,7 +365,16 @@ func replayed(t *testing.T, archive []byte) (any, error) {
 	if err := os.WriteFile(file, archive, 0o600); err != nil {
 		return nil, err
 	}
-	return machines.Decode([]byte(output(t, "collect", "--anonymous", "--root", file)))
+	return decoded("collect", "--anonymous", "--root", file)
+}
+
+// decoded runs a command of xencheck here and reads the JSON that it writes.
+func decoded(args ...string) (any, error) {
+	s, out, errs := fake(map[string]string{"LANG": "C.UTF-8"})
+	if code := run(args, s); code == report.ExitUsage || code == report.ExitInternal || errs.Len() > 0 {
+		return nil, fmt.Errorf("xencheck %s: exit code %d: %s", strings.Join(args, " "), code, errs)
+	}
+	return machines.Decode(out.Bytes())
 }
 
 // noBetter holds that a look without privileges comes to no better verdict.
