@@ -5,9 +5,11 @@ package rules
 var domainRules = []Rule{
 	{ID: "domain-type", Title: "Kind of guest", judge: noRows,
 		Doc: "Reads type=, pvshim=, firmware= and what else makes a guest what it is, defaults filled in (PV on x86 where nothing is said). " +
-			"The width of a PV guest's kernel is in no configuration; it is known from firmware=pvgrub32 or pvgrub64, or where Xen cannot run 32-bit PV guests at all."},
+			"The width of a PV guest's kernel is in no configuration; it is known from firmware=pvgrub32 or pvgrub64, from the head of the file that kernel= names " +
+			"where the host's files are at hand, or where Xen cannot run 32-bit PV guests at all."},
 	{ID: "domain-boot", Title: "What a guest starts from", judge: noRows,
-		Doc: "Reads kernel=, bootloader=, boot=, bios= and firmware=. pygrub is security supported only when it runs de-privileged: " +
+		Doc: "Reads kernel= with the head of its file, bootloader=, boot=, bios= and firmware=, and of a boot device tree the xen,domain nodes. " +
+			"A guest without disk and boot= tries the network. pygrub is security supported only when it runs de-privileged: " +
 			"bootloader_restrict= of the domain or of xl.conf from 4.18 on, environment variables that no file shows before."},
 	{ID: "domain-cpu", Title: "Virtual CPUs", judge: noRows,
 		Doc: "Reads what the guest's CPUs may do: hotplug, cpupools, affinity, tracing, vPMU, SVE, and alternate page tables, which Xen must be booted for as well."},

@@ -302,6 +302,10 @@ func (g *guest) finding(o ownRow) Finding {
 	f.Why = cmp.Or(u.why, "The domain uses it"+shownBy(u.seen)+".")
 	if grade, _ := f.Grade(); grade != GradeSupported && grade != GradeSecurityOnly {
 		f.Do = cmp.Or(u.do, t.do)
+		if g.d.Form == facts.BootTree && strings.Contains(f.Do, "=") {
+			// That is how a toolstack's configuration says it.
+			f.Do = "Change the domain's node in the device tree that Xen is booted with."
+		}
 	}
 	f.Notes = u.notes
 	if row.Note != "" && f.Condition != support.NoCondition {

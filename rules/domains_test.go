@@ -322,6 +322,20 @@ func (v DomainVerdict) of(t *testing.T, key string) Finding {
 	return v.Findings[i]
 }
 
+// What a device tree asks for is changed there, not in a toolstack's words.
+func TestRemedyInTree(t *testing.T) {
+	asked := key(func(d *facts.Domain) { d.CPU.SVE = facts.Set("256", 0) })
+	for name, want := range map[string]string{"sve=": "xl.cfg", "node in the device tree": "tree"} {
+		edits := []edit{asked, onHost(sve)}
+		if want == "tree" {
+			edits = append(edits, startedByXen(facts.DomainTree{}))
+		}
+		if f := evaluateOne(t, "4.22", facts.Arm64, edits...).of(t, "arm-scalable-vector-extension-svesve2"); f.InUse != Yes || !strings.Contains(f.Do, name) {
+			t.Errorf("%s: in use %s, do %q", want, f.InUse, f.Do)
+		}
+	}
+}
+
 func TestDomainFixtures(t *testing.T) {
 	for _, f := range domainFixtures {
 		t.Run(f.row, func(t *testing.T) {
