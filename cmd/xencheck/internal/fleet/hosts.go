@@ -5,9 +5,10 @@ import "hash/maphash"
 // newest keeps, for every host that has a name, which of its records counts:
 // the newest, and of several of one moment the last.
 //
-// A host takes 20 bytes in a table that is at least 7/10 full: 29 bytes. Hosts are told apart by 64 bits of a keyed hash of their names; among a
-// million hosts the chance that any two are taken for one is below 1 in ten
-// million, and nobody can choose names that are.
+// A host takes 20 bytes in a table that is at least 7/10 full: 29 bytes. Hosts
+// are told apart by 64 bits of a keyed hash of their names: among a million
+// hosts the chance that any two are taken for one is below 1 in ten million, and
+// nobody can choose names that are.
 type newest struct {
 	seed   maphash.Seed
 	shards [shards]shard

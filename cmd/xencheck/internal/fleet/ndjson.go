@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"bytes"
 	"io"
 
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
@@ -19,22 +18,19 @@ func (n *NDJSON) Full() bool { return true }
 
 // Render appends the line.
 func (n *NDJSON) Render(dst []byte, r *Result) ([]byte, error) {
-	b := bytes.NewBuffer(dst)
-	var err error
 	switch {
 	case r.Err != nil:
-		err = report.WriteLine(b, badRecord(r.Place, r.Err))
+		return report.AppendLine(dst, badRecord(r.Place, r.Err))
 	case !r.Selected:
+		return dst, nil
 	case len(r.Judgements) == 1:
-		err = report.WriteLine(b, r.Judgements[0].Report)
-	default:
-		reports := make([]*report.Report, len(r.Judgements))
-		for i, j := range r.Judgements {
-			reports[i] = j.Report
-		}
-		err = report.WriteLine(b, report.Compare(reports))
+		return report.AppendLine(dst, r.Judgements[0].Report)
 	}
-	return b.Bytes(), err
+	reports := make([]*report.Report, len(r.Judgements))
+	for i, j := range r.Judgements {
+		reports[i] = j.Report
+	}
+	return report.AppendLine(dst, report.Compare(reports))
 }
 
 // Write writes lines.

@@ -15,6 +15,22 @@ func Write(w io.Writer, v any) error { return write(w, v, "  ") }
 // (JSON Lines).
 func WriteLine(w io.Writer, v any) error { return write(w, v, "") }
 
+// AppendLine appends what WriteLine writes. Of what cannot be encoded nothing
+// is appended.
+func AppendLine(dst []byte, v any) ([]byte, error) {
+	b := bytes.NewBuffer(dst)
+	e := json.NewEncoder(b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return dst, fmt.Errorf("encode report: %w", err)
+	}
+	line := b.Bytes()[len(dst):]
+	if clean := escapeControls(line); len(clean) != len(line) {
+		return append(b.Bytes()[:len(dst)], clean...), nil
+	}
+	return b.Bytes(), nil
+}
+
 // write encodes all of it before it writes any: a failure leaves no torso.
 func write(w io.Writer, v any, indent string) error {
 	var b bytes.Buffer
@@ -31,6 +47,9 @@ func write(w io.Writer, v any, indent string) error {
 // escapeControls writes DEL and the C1 controls as \u escapes. JSON allows them
 // raw inside strings, but a terminal may obey them, and reports are looked at.
 func escapeControls(b []byte) []byte {
+	if bytes.IndexByte(b, 0x7f) < 0 && bytes.IndexByte(b, 0xc2) < 0 {
+		return b // as nearly always
+	}
 	special := func(i int) (rune, int) {
 		switch {
 		case b[i] == 0x7f:

@@ -377,3 +377,22 @@ func TestDayIsUTC(t *testing.T) {
 		t.Error(h)
 	}
 }
+
+// A line that is appended is the one that is written, whatever stands in it.
+func TestAppendLine(t *testing.T) {
+	for _, name := range []string{"web1", "\u007f", "\u0085\u00b7", "\x1b[2J", "a\nb"} {
+		h := bigServer()
+		h.Name = name
+		var want bytes.Buffer
+		if err := WriteLine(&want, h); err != nil {
+			t.Fatal(err)
+		}
+		got, err := AppendLine([]byte("before\n"), h)
+		if err != nil || string(got) != "before\n"+want.String() {
+			t.Errorf("%q: %v, %q, want %q", name, err, got, want.String())
+		}
+	}
+	if got, err := AppendLine([]byte("before"), func() {}); err == nil || string(got) != "before" {
+		t.Errorf("%v, %q", err, got)
+	}
+}
