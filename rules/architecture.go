@@ -13,7 +13,8 @@ var architectureRule = Rule{
 	Doc: "Finds the row for this machine's architecture and every row that names its CPU. " +
 		"On Arm the CPUs that count are those like the boot CPU: Xen parks the others unless told hmp-unsafe. " +
 		"An x86 without long mode, an Armv7 without virtualization extensions, an Arm that is not handed over in EL2 (Hyp mode) " +
-		"and an architecture without any row are outside the statement.",
+		"and an architecture without any row are outside the statement. " +
+		"From inside a guest of Xen the host beneath cannot be judged.",
 	Rows:  []string{"x86-64", "arm-v7-virtualization-extensions", "arm-v8"},
 	judge: func(j *judging, rows []*entry) []Finding { return j.architecture(rows) },
 }
@@ -114,7 +115,27 @@ func (j *judging) architecture(rows []*entry) []Finding {
 		}
 		out = append(out, f)
 	}
+	if j.guestOfXen() {
+		kind := seen("environment", j.h.Machine.Kind, func(k facts.Kind) string { return string(k) })
+		f := unreadable(Finding{Title: "The host beneath this guest", InUse: Yes, For: []string{Base}},
+			"This is a guest of Xen: how the host beneath it is built and set up is out of its sight.", kind)
+		f.Applies, f.Do = Yes, "Run xencheck on the host itself."
+		out = append(out, f)
+	}
 	return out
+}
+
+// guestOfXen reports that this is a domU, or at least a domain of Xen that
+// nothing shows to be dom0.
+func (j *judging) guestOfXen() bool {
+	m := &j.h.Machine
+	switch k, known := m.Kind.Get(); {
+	case known:
+		return k == facts.DomU
+	case j.underXen():
+		return false
+	}
+	return m.Hypervisor.Value == "Xen" || m.DomainType.IsKnown()
 }
 
 // machineRow judges a row about the architecture this host has.

@@ -704,3 +704,38 @@ func TestSizes(t *testing.T) {
 		}
 	}
 }
+
+// Of the host beneath a guest of Xen nothing is known, whatever the guest shows
+// of itself and however little the release asks for.
+func TestGuestOfXenIsNoHost(t *testing.T) {
+	guest := func(h *facts.Host) {
+		h.Machine.Kind = facts.Is(facts.DomU, "/sys/hypervisor/properties/features")
+		h.Machine.Hypervisor = facts.Is("Xen", "/sys/hypervisor/type")
+		h.Machine.DomainType = facts.Is("pv", "/sys/hypervisor/guest_type")
+	}
+	for name, tc := range map[string]struct {
+		host *facts.Host
+		want Grade
+	}{
+		"domU":             {x86(guest), GradeUnknown},
+		"domU on Arm":      {arm64(guest), GradeUnknown},
+		"some domain":      {x86(func(h *facts.Host) { guest(h); h.Machine.Kind = unknown[facts.Kind]() }), GradeUnknown},
+		"guest of another": {x86(func(h *facts.Host) { h.Machine.Kind = facts.Is(facts.VirtualMachine, "/proc/cpuinfo") }), GradeSupported},
+		"bare":             {x86(nil), GradeSupported},
+	} {
+		for _, release := range []string{"4.12", "4.22"} {
+			st := statement(t, release)
+			at, _ := st.Header.InitialRelease.Time()
+			v := Evaluate(st, tc.host, Options{At: at})
+			if v.Overall.Grade != tc.want {
+				t.Errorf("%s: Xen %s: %s, not %s", name, release, v.Overall.Grade, tc.want)
+			}
+			if tc.want != GradeUnknown {
+				continue
+			}
+			if f := property(t, v, "host-architecture", Unknown); f.Do != "Run xencheck on the host itself." {
+				t.Errorf("%s: what to do is %q", name, f.Do)
+			}
+		}
+	}
+}
