@@ -216,8 +216,15 @@ func guestKey(_ *bounds, j *judging, k []byte) []byte {
 		k = factKey(k, x.EPT, boolKey)
 		k = factKey(k, x.NPT, boolKey)
 	}
-	domain, _ := j.h.Machine.DomainType.Get()
-	k = append(k, bit(domain == "pvh", 1))
+	k = factKey(k, j.h.Machine.DomainType, func(k []byte, d string) []byte { return append(k, bit(d == "pvh", 1)) })
+	if j.under {
+		line, o := j.line()
+		sub, given := line.Sub("dom0", "pvh")
+		on, isBool := sub.Bool()
+		legacy, _ := line.Bool("dom0pvh", false)
+		k = append(k, bit(o.IsKnown(), 1)|bit(line.Cut, 2)|bit(given, 4)|bit(isBool, 8)|bit(on, 16)|bit(legacy, 32))
+	}
+	k = append(k, bit(slices.Contains(j.h.Xen.Physical.Value, "directio"), 1))
 	return factKey(k, j.h.IOMMU.Units, func(k []byte, units []facts.IOMMUUnit) []byte {
 		return append(k, bit(slices.ContainsFunc(units, func(u facts.IOMMUUnit) bool { return u.Kind != facts.OtherIOMMU }), 1))
 	})

@@ -74,7 +74,6 @@ type Mark struct {
 	Outcome Outcome
 	Stated  support.Level
 	Level   support.Level
-	InUse   Tri
 	// Grade is what it comes to; Reason likewise, by what the row states: it
 	// leaves out that the release has ended, which has a finding of its own.
 	Grade, Reason Grade
@@ -289,7 +288,7 @@ func (p *Panel) add(out []*Mark, f *Finding, rule, k int) []*Mark {
 	if len(f.For) == 0 {
 		return out
 	}
-	m := Mark{Rule: f.Rule, Title: f.Title, Outcome: f.Outcome, Stated: f.Stated, Level: f.Level, InUse: f.InUse, Do: f.Do, Waived: f.Waived != nil,
+	m := Mark{Rule: f.Rule, Title: f.Title, Outcome: f.Outcome, Stated: f.Stated, Level: f.Level, Do: f.Do, Waived: f.Waived != nil,
 		order: uint64(f.line())<<32 | uint64(rule)<<16 | uint64(k)}
 	if f.Row != nil {
 		m.Key = f.Row.Key

@@ -24,7 +24,7 @@ func inShort(st *support.Statement, v *Verdict) Brief {
 		if !slices.ContainsFunc(f.For, func(id string) bool { return id == Base || slices.Contains(v.Intents, id) }) {
 			continue
 		}
-		m := Mark{Rule: f.Rule, Title: f.Title, Outcome: f.Outcome, Stated: f.Stated, Level: f.Level, InUse: f.InUse, Do: f.Do}
+		m := Mark{Rule: f.Rule, Title: f.Title, Outcome: f.Outcome, Stated: f.Stated, Level: f.Level, Do: f.Do}
 		if f.Row != nil {
 			m.Key = f.Row.Key
 		}
@@ -349,7 +349,7 @@ func inWords(b Brief) string {
 	var s strings.Builder
 	fmt.Fprintln(&s, b.Phase, b.Grade, b.Level, b.Complete)
 	for _, m := range b.Hurts {
-		fmt.Fprintf(&s, "%s %s %s %s %v %v %s %s %s; do %s; cause %s\n", m.Rule, m.Key, m.Title, m.Outcome, m.Stated, m.Level, m.InUse, m.Grade, m.Reason, m.Do, m.Cause)
+		fmt.Fprintf(&s, "%s %s %s %s %v %v %s %s; do %s; cause %s\n", m.Rule, m.Key, m.Title, m.Outcome, m.Stated, m.Level, m.Grade, m.Reason, m.Do, m.Cause)
 	}
 	return s.String()
 }

@@ -1692,104 +1692,110 @@ func (d *Decoder) readDomain(v *facts.Domain) bool {
 			}
 			fallthrough
 		case 11:
-			if d.is(`"hap":`) {
+			if d.is(`"tree":`) {
 				f = 11
 				break
 			}
 			fallthrough
 		case 12:
-			if d.is(`"acpi":`) {
+			if d.is(`"hap":`) {
 				f = 12
 				break
 			}
 			fallthrough
 		case 13:
-			if d.is(`"passthrough":`) {
+			if d.is(`"acpi":`) {
 				f = 13
 				break
 			}
 			fallthrough
 		case 14:
-			if d.is(`"driver_domain":`) {
+			if d.is(`"passthrough":`) {
 				f = 14
 				break
 			}
 			fallthrough
 		case 15:
-			if d.is(`"on_soft_reset":`) {
+			if d.is(`"driver_domain":`) {
 				f = 15
 				break
 			}
 			fallthrough
 		case 16:
-			if d.is(`"nomigrate":`) {
+			if d.is(`"on_soft_reset":`) {
 				f = 16
 				break
 			}
 			fallthrough
 		case 17:
-			if d.is(`"event_channels":`) {
+			if d.is(`"nomigrate":`) {
 				f = 17
 				break
 			}
 			fallthrough
 		case 18:
-			if d.is(`"max_grant_version":`) {
+			if d.is(`"event_channels":`) {
 				f = 18
 				break
 			}
 			fallthrough
 		case 19:
-			if d.is(`"tee":`) {
+			if d.is(`"max_grant_version":`) {
 				f = 19
 				break
 			}
 			fallthrough
 		case 20:
-			if d.is(`"arm_sci":`) {
+			if d.is(`"tee":`) {
 				f = 20
 				break
 			}
 			fallthrough
 		case 21:
-			if d.is(`"vuart":`) {
+			if d.is(`"arm_sci":`) {
 				f = 21
 				break
 			}
 			fallthrough
 		case 22:
-			if d.is(`"gic_version":`) {
+			if d.is(`"vuart":`) {
 				f = 22
 				break
 			}
 			fallthrough
 		case 23:
-			if d.is(`"seclabel":`) {
+			if d.is(`"gic_version":`) {
 				f = 23
 				break
 			}
 			fallthrough
 		case 24:
-			if d.is(`"problems":`) {
+			if d.is(`"seclabel":`) {
 				f = 24
 				break
 			}
 			fallthrough
 		case 25:
-			if d.is(`"unknown_keys":`) {
+			if d.is(`"problems":`) {
 				f = 25
 				break
 			}
 			fallthrough
 		case 26:
-			if d.is(`"limited_keys":`) {
+			if d.is(`"unknown_keys":`) {
 				f = 26
 				break
 			}
 			fallthrough
 		case 27:
-			if d.is(`"deprecated_keys":`) {
+			if d.is(`"limited_keys":`) {
 				f = 27
+				break
+			}
+			fallthrough
+		case 28:
+			if d.is(`"deprecated_keys":`) {
+				f = 28
 				break
 			}
 			fallthrough
@@ -1821,40 +1827,42 @@ func (d *Decoder) readDomain(v *facts.Domain) bool {
 				f = 9
 			case "devices":
 				f = 10
-			case "hap":
+			case "tree":
 				f = 11
-			case "acpi":
+			case "hap":
 				f = 12
-			case "passthrough":
+			case "acpi":
 				f = 13
-			case "driver_domain":
+			case "passthrough":
 				f = 14
-			case "on_soft_reset":
+			case "driver_domain":
 				f = 15
-			case "nomigrate":
+			case "on_soft_reset":
 				f = 16
-			case "event_channels":
+			case "nomigrate":
 				f = 17
-			case "max_grant_version":
+			case "event_channels":
 				f = 18
-			case "tee":
+			case "max_grant_version":
 				f = 19
-			case "arm_sci":
+			case "tee":
 				f = 20
-			case "vuart":
+			case "arm_sci":
 				f = 21
-			case "gic_version":
+			case "vuart":
 				f = 22
-			case "seclabel":
+			case "gic_version":
 				f = 23
-			case "problems":
+			case "seclabel":
 				f = 24
-			case "unknown_keys":
+			case "problems":
 				f = 25
-			case "limited_keys":
+			case "unknown_keys":
 				f = 26
-			case "deprecated_keys":
+			case "limited_keys":
 				f = 27
+			case "deprecated_keys":
+				f = 28
 			default:
 				if !odd(key) || !d.skip(0) {
 					return false
@@ -1893,38 +1901,40 @@ func (d *Decoder) readDomain(v *facts.Domain) bool {
 		case 10:
 			ok = d.readDomainDevices(&v.Devices)
 		case 11:
-			ok = setting(d, &v.HAP, truth)
+			ok = pointer(d, &v.Tree, (*Decoder).readDomainTree)
 		case 12:
-			ok = setting(d, &v.ACPI, truth)
+			ok = setting(d, &v.HAP, truth)
 		case 13:
-			ok = setting(d, &v.Passthrough, text[string])
+			ok = setting(d, &v.ACPI, truth)
 		case 14:
-			ok = setting(d, &v.DriverDomain, truth)
+			ok = setting(d, &v.Passthrough, text[string])
 		case 15:
-			ok = setting(d, &v.OnSoftReset, text[string])
+			ok = setting(d, &v.DriverDomain, truth)
 		case 16:
-			ok = setting(d, &v.NoMigrate, truth)
+			ok = setting(d, &v.OnSoftReset, text[string])
 		case 17:
-			ok = setting(d, &v.EventChannels, natural)
+			ok = setting(d, &v.NoMigrate, truth)
 		case 18:
-			ok = setting(d, &v.GrantVersion, natural)
+			ok = setting(d, &v.EventChannels, natural)
 		case 19:
-			ok = setting(d, &v.TEE, text[string])
+			ok = setting(d, &v.GrantVersion, natural)
 		case 20:
-			ok = setting(d, &v.ArmSCI, text[string])
+			ok = setting(d, &v.TEE, text[string])
 		case 21:
-			ok = setting(d, &v.VUART, text[string])
+			ok = setting(d, &v.ArmSCI, text[string])
 		case 22:
-			ok = setting(d, &v.GICVersion, text[string])
+			ok = setting(d, &v.VUART, text[string])
 		case 23:
-			ok = setting(d, &v.Label, text[string])
+			ok = setting(d, &v.GICVersion, text[string])
 		case 24:
-			ok = list(d, &d.lists.domainProblem, &v.Problems, (*Decoder).readDomainProblem)
+			ok = setting(d, &v.Label, text[string])
 		case 25:
-			ok = list(d, &d.lists.domainKey, &v.Unknown, (*Decoder).readDomainKey)
+			ok = list(d, &d.lists.domainProblem, &v.Problems, (*Decoder).readDomainProblem)
 		case 26:
-			ok = list(d, &d.lists.domainKey, &v.Limited, (*Decoder).readDomainKey)
+			ok = list(d, &d.lists.domainKey, &v.Unknown, (*Decoder).readDomainKey)
 		case 27:
+			ok = list(d, &d.lists.domainKey, &v.Limited, (*Decoder).readDomainKey)
+		case 28:
 			ok = list(d, &d.lists.domainKey, &v.Deprecated, (*Decoder).readDomainKey)
 		}
 		if !ok {
@@ -2859,6 +2869,12 @@ func (d *Decoder) readBuildConfig(v *facts.BuildConfig) bool {
 				break
 			}
 			fallthrough
+		case 3:
+			if d.is(`"partial":`) {
+				f = 3
+				break
+			}
+			fallthrough
 		default:
 			key, ok := d.key()
 			if !ok {
@@ -2871,6 +2887,8 @@ func (d *Decoder) readBuildConfig(v *facts.BuildConfig) bool {
 				f = 1
 			case "doubt":
 				f = 2
+			case "partial":
+				f = 3
 			default:
 				if !odd(key) || !d.skip(0) {
 					return false
@@ -2892,6 +2910,8 @@ func (d *Decoder) readBuildConfig(v *facts.BuildConfig) bool {
 			ok = text[string](d, &v.Version)
 		case 2:
 			ok = text[string](d, &v.Doubt)
+		case 3:
+			ok = truth(d, &v.Partial)
 		}
 		if !ok {
 			return false
@@ -3144,86 +3164,92 @@ func (d *Decoder) readDomainBoot(v *facts.DomainBoot) bool {
 			}
 			fallthrough
 		case 1:
-			if d.is(`"ramdisk":`) {
+			if d.is(`"image":`) {
 				f = 1
 				break
 			}
 			fallthrough
 		case 2:
-			if d.is(`"device_tree":`) {
+			if d.is(`"ramdisk":`) {
 				f = 2
 				break
 			}
 			fallthrough
 		case 3:
-			if d.is(`"bootloader":`) {
+			if d.is(`"device_tree":`) {
 				f = 3
 				break
 			}
 			fallthrough
 		case 4:
-			if d.is(`"bootloader_args":`) {
+			if d.is(`"bootloader":`) {
 				f = 4
 				break
 			}
 			fallthrough
 		case 5:
-			if d.is(`"bootloader_restrict":`) {
+			if d.is(`"bootloader_args":`) {
 				f = 5
 				break
 			}
 			fallthrough
 		case 6:
-			if d.is(`"bootloader_user":`) {
+			if d.is(`"bootloader_restrict":`) {
 				f = 6
 				break
 			}
 			fallthrough
 		case 7:
-			if d.is(`"firmware":`) {
+			if d.is(`"bootloader_user":`) {
 				f = 7
 				break
 			}
 			fallthrough
 		case 8:
-			if d.is(`"firmware_override":`) {
+			if d.is(`"firmware":`) {
 				f = 8
 				break
 			}
 			fallthrough
 		case 9:
-			if d.is(`"bios":`) {
+			if d.is(`"firmware_override":`) {
 				f = 9
 				break
 			}
 			fallthrough
 		case 10:
-			if d.is(`"order":`) {
+			if d.is(`"bios":`) {
 				f = 10
 				break
 			}
 			fallthrough
 		case 11:
-			if d.is(`"pvshim":`) {
+			if d.is(`"order":`) {
 				f = 11
 				break
 			}
 			fallthrough
 		case 12:
-			if d.is(`"pvshim_path":`) {
+			if d.is(`"pvshim":`) {
 				f = 12
 				break
 			}
 			fallthrough
 		case 13:
-			if d.is(`"pvshim_cmdline":`) {
+			if d.is(`"pvshim_path":`) {
 				f = 13
 				break
 			}
 			fallthrough
 		case 14:
-			if d.is(`"pvshim_extra":`) {
+			if d.is(`"pvshim_cmdline":`) {
 				f = 14
+				break
+			}
+			fallthrough
+		case 15:
+			if d.is(`"pvshim_extra":`) {
+				f = 15
 				break
 			}
 			fallthrough
@@ -3235,34 +3261,36 @@ func (d *Decoder) readDomainBoot(v *facts.DomainBoot) bool {
 			switch key {
 			case "kernel":
 				f = 0
-			case "ramdisk":
+			case "image":
 				f = 1
-			case "device_tree":
+			case "ramdisk":
 				f = 2
-			case "bootloader":
+			case "device_tree":
 				f = 3
-			case "bootloader_args":
+			case "bootloader":
 				f = 4
-			case "bootloader_restrict":
+			case "bootloader_args":
 				f = 5
-			case "bootloader_user":
+			case "bootloader_restrict":
 				f = 6
-			case "firmware":
+			case "bootloader_user":
 				f = 7
-			case "firmware_override":
+			case "firmware":
 				f = 8
-			case "bios":
+			case "firmware_override":
 				f = 9
-			case "order":
+			case "bios":
 				f = 10
-			case "pvshim":
+			case "order":
 				f = 11
-			case "pvshim_path":
+			case "pvshim":
 				f = 12
-			case "pvshim_cmdline":
+			case "pvshim_path":
 				f = 13
-			case "pvshim_extra":
+			case "pvshim_cmdline":
 				f = 14
+			case "pvshim_extra":
+				f = 15
 			default:
 				if !odd(key) || !d.skip(0) {
 					return false
@@ -3281,32 +3309,34 @@ func (d *Decoder) readDomainBoot(v *facts.DomainBoot) bool {
 		case 0:
 			ok = setting(d, &v.Kernel, text[string])
 		case 1:
-			ok = setting(d, &v.Ramdisk, text[string])
+			ok = observed(d, &v.Image, (*Decoder).readKernelImage)
 		case 2:
-			ok = setting(d, &v.DeviceTree, text[string])
+			ok = setting(d, &v.Ramdisk, text[string])
 		case 3:
-			ok = setting(d, &v.Bootloader, text[string])
+			ok = setting(d, &v.DeviceTree, text[string])
 		case 4:
-			ok = setting(d, &v.BootloaderArgs, func(d *Decoder, v *[]string) bool { return list(d, &d.lists.string, v, text[string]) })
+			ok = setting(d, &v.Bootloader, text[string])
 		case 5:
-			ok = setting(d, &v.BootloaderRestrict, truth)
+			ok = setting(d, &v.BootloaderArgs, func(d *Decoder, v *[]string) bool { return list(d, &d.lists.string, v, text[string]) })
 		case 6:
-			ok = setting(d, &v.BootloaderUser, text[string])
+			ok = setting(d, &v.BootloaderRestrict, truth)
 		case 7:
-			ok = setting(d, &v.Firmware, text[string])
+			ok = setting(d, &v.BootloaderUser, text[string])
 		case 8:
-			ok = setting(d, &v.FirmwareOverride, text[string])
+			ok = setting(d, &v.Firmware, text[string])
 		case 9:
-			ok = setting(d, &v.BIOS, text[string])
+			ok = setting(d, &v.FirmwareOverride, text[string])
 		case 10:
-			ok = setting(d, &v.Order, text[string])
+			ok = setting(d, &v.BIOS, text[string])
 		case 11:
-			ok = setting(d, &v.PVShim, truth)
+			ok = setting(d, &v.Order, text[string])
 		case 12:
-			ok = setting(d, &v.PVShimPath, text[string])
+			ok = setting(d, &v.PVShim, truth)
 		case 13:
-			ok = setting(d, &v.PVShimCmdline, text[string])
+			ok = setting(d, &v.PVShimPath, text[string])
 		case 14:
+			ok = setting(d, &v.PVShimCmdline, text[string])
+		case 15:
 			ok = setting(d, &v.PVShimExtra, text[string])
 		}
 		if !ok {
@@ -4219,6 +4249,100 @@ func (d *Decoder) readDomainDevices(v *facts.DomainDevices) bool {
 	}
 }
 
+func (d *Decoder) readDomainTree(v *facts.DomainTree) bool {
+	if !d.is(`{`) {
+		return false
+	}
+	var seen uint64
+	next := 0
+	for first := true; ; first = false {
+		d.space()
+		if d.is(`}`) {
+			return true
+		}
+		if !first && !d.comma() {
+			return false
+		}
+		f := -1
+		switch next {
+		case 0:
+			if d.is(`"static_memory":`) {
+				f = 0
+				break
+			}
+			fallthrough
+		case 1:
+			if d.is(`"shared_memory":`) {
+				f = 1
+				break
+			}
+			fallthrough
+		case 2:
+			if d.is(`"static_event_channel":`) {
+				f = 2
+				break
+			}
+			fallthrough
+		case 3:
+			if d.is(`"direct_map":`) {
+				f = 3
+				break
+			}
+			fallthrough
+		case 4:
+			if d.is(`"enhanced":`) {
+				f = 4
+				break
+			}
+			fallthrough
+		default:
+			key, ok := d.key()
+			if !ok {
+				return false
+			}
+			switch key {
+			case "static_memory":
+				f = 0
+			case "shared_memory":
+				f = 1
+			case "static_event_channel":
+				f = 2
+			case "direct_map":
+				f = 3
+			case "enhanced":
+				f = 4
+			default:
+				if !odd(key) || !d.skip(0) {
+					return false
+				}
+				continue
+			}
+		}
+		if seen>>f&1 != 0 {
+			return false
+		}
+		seen |= 1 << f
+		next = f + 1
+		d.space()
+		ok := false
+		switch f {
+		case 0:
+			ok = truth(d, &v.StaticMemory)
+		case 1:
+			ok = truth(d, &v.SharedMemory)
+		case 2:
+			ok = truth(d, &v.StaticEvents)
+		case 3:
+			ok = truth(d, &v.DirectMap)
+		case 4:
+			ok = truth(d, &v.Enhanced)
+		}
+		if !ok {
+			return false
+		}
+	}
+}
+
 func (d *Decoder) readDomainProblem(v *facts.DomainProblem) bool {
 	if !d.is(`{`) {
 		return false
@@ -4628,6 +4752,80 @@ func (d *Decoder) readArmCore(v *facts.ArmCore) bool {
 			ok = text[string](d, &v.CPUs)
 		case 8:
 			ok = integer(d, &v.Count)
+		}
+		if !ok {
+			return false
+		}
+	}
+}
+
+func (d *Decoder) readKernelImage(v *facts.KernelImage) bool {
+	if !d.is(`{`) {
+		return false
+	}
+	var seen uint64
+	next := 0
+	for first := true; ; first = false {
+		d.space()
+		if d.is(`}`) {
+			return true
+		}
+		if !first && !d.comma() {
+			return false
+		}
+		f := -1
+		switch next {
+		case 0:
+			if d.is(`"format":`) {
+				f = 0
+				break
+			}
+			fallthrough
+		case 1:
+			if d.is(`"bits":`) {
+				f = 1
+				break
+			}
+			fallthrough
+		case 2:
+			if d.is(`"gzipped":`) {
+				f = 2
+				break
+			}
+			fallthrough
+		default:
+			key, ok := d.key()
+			if !ok {
+				return false
+			}
+			switch key {
+			case "format":
+				f = 0
+			case "bits":
+				f = 1
+			case "gzipped":
+				f = 2
+			default:
+				if !odd(key) || !d.skip(0) {
+					return false
+				}
+				continue
+			}
+		}
+		if seen>>f&1 != 0 {
+			return false
+		}
+		seen |= 1 << f
+		next = f + 1
+		d.space()
+		ok := false
+		switch f {
+		case 0:
+			ok = text[string](d, &v.Format)
+		case 1:
+			ok = integer(d, &v.Bits)
+		case 2:
+			ok = truth(d, &v.Gzipped)
 		}
 		if !ok {
 			return false
