@@ -58,10 +58,10 @@ type sarifDriver struct {
 }
 
 type sarifRule struct {
-	ID    string        `json:"id"`
-	Short sarifMessage  `json:"shortDescription"`
-	Full  *sarifMessage `json:"fullDescription,omitempty"`
-	Help  *sarifMessage `json:"help,omitempty"`
+	ID    string       `json:"id"`
+	Short sarifMessage `json:"shortDescription"`
+	Full  sarifMessage `json:"fullDescription"`
+	Help  sarifMessage `json:"help"`
 }
 
 type sarifMessage struct {
@@ -260,11 +260,17 @@ func (run *sarifRun) verdicts(r *Report) {
 		if a.Counted != nil {
 			text += " Part of it is waived."
 		}
+		var first rules.Finding // that the verdict rests on
+		if len(a.Because) > 0 {
+			first = r.Findings[a.Because[0]]
+		}
 		id := "use-" + Clean(a.Intent)
 		run.Results = append(run.Results, sarifResult{
-			RuleID: id, RuleIndex: run.rule(sarifRule{ID: id, Short: sarifText("Verdict on the host for " + a.Title)}),
+			RuleID: id, RuleIndex: run.rule(sarifRule{ID: id, Short: sarifText("Verdict on the host for " + a.Title),
+				Full: sarifText("What all rows come to that decide whether the host can be used for this."),
+				Help: sarifText("xencheck --for " + a.Intent + " asks for it.")}),
 			Kind: kind, Level: level, Message: sarifText(text),
-			Locations:    sarifLocations(rules.Finding{}, r.Statement, hostName(r.Host)),
+			Locations:    sarifLocations(first, r.Statement, hostName(r.Host)),
 			Fingerprints: sarifFingerprint(hostName(r.Host), id), Suppressions: []sarifSuppression{},
 			Properties: sarifResultProperties{Outcome: "verdict", Grade: string(a.Grade), Decides: true},
 		})
@@ -306,18 +312,14 @@ func sarifRuleID(f rules.Finding) string {
 
 // sarifRuleOf describes a rule.
 func sarifRuleOf(id string, f rules.Finding, doc string) sarifRule {
-	rule := sarifRule{ID: id, Short: sarifText(f.Title)}
+	rule := sarifRule{ID: id, Short: sarifText(f.Title), Full: sarifText(f.Title)}
 	if f.Row != nil {
-		full := sarifText(cite(*f.Row))
-		rule.Full = &full
+		rule.Full = sarifText(cite(*f.Row))
 	}
-	if doc != "" {
-		if f.Row != nil && f.Row.Key != "" {
-			doc += " xencheck explain " + f.Row.Key + " tells more."
-		}
-		help := sarifText(doc)
-		rule.Help = &help
+	if f.Row != nil && f.Row.Key != "" {
+		doc = strings.TrimSpace(doc + " xencheck explain " + f.Row.Key + " tells more.")
 	}
+	rule.Help = sarifText(cmp.Or(doc, f.Why, f.Title))
 	return rule
 }
 
@@ -382,14 +384,15 @@ func sarifKind(r result, f FailOn) (kind, level string) {
 
 // sarifLocations is the place in the statement that a finding follows from, and
 // the host it is about. A text that is none of Xen's revisions is named by its
-// own path.
+// own path, and what no line speaks of is about the text as a whole: its first
+// line.
 func sarifLocations(f rules.Finding, st Statement, host string) []sarifLocation {
-	p := sarifPhysical{Artifact: sarifArtifact{URI: statementFile, URIBaseID: xenTree}}
+	p := sarifPhysical{Artifact: sarifArtifact{URI: statementFile, URIBaseID: xenTree}, Region: &sarifRegion{1}}
 	if st.Revision == "" {
 		p.Artifact = sarifArtifact{URI: fileURI(cmp.Or(st.Origin, st.Name, statementFile))}
 	}
-	if f.Row != nil && f.Row.Line > 0 {
-		p.Region = &sarifRegion{f.Row.Line}
+	if f.Row != nil {
+		p.Region.StartLine = max(p.Region.StartLine, f.Row.Line)
 	}
 	return []sarifLocation{{Physical: p, Logical: []sarifLogical{{Clean(host), "host"}}}}
 }
