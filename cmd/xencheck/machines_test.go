@@ -389,7 +389,9 @@ func noBetter(root, user machines.View) []string {
 			}
 			known, fullIncomplete := strings.CutSuffix(full, ", incomplete")
 			seen, lessIncomplete := strings.CutSuffix(less, ", incomplete")
-			if known != seen && rules.Grade(known).AtLeast(rules.Grade(seen)) && rules.Grade(seen) != rules.GradeUnknown {
+			// What is bad already and may be worse still is no improvement.
+			bad := rules.Grade(seen).AtLeast(rules.GradeNotSecurity) && lessIncomplete
+			if known != seen && rules.Grade(known).AtLeast(rules.Grade(seen)) && rules.Grade(seen) != rules.GradeUnknown && !bad {
 				out = append(out, fmt.Sprintf("verdict %s %s is %s as root and %s without privileges", release, i.ID, full, less))
 			}
 			if fullIncomplete && !lessIncomplete && known == seen {
