@@ -33,7 +33,13 @@ func (s *streams) deliver(file string, write func(io.Writer) error) error {
 // replaceFile puts new content into place whole or not at all: it is written
 // beside the target and renamed. A target that is a link, a device or a
 // directory is refused, since renaming would replace it by a file.
-func replaceFile(name string, write func(io.Writer) error) (err error) {
+func replaceFile(name string, write func(io.Writer) error) error {
+	return replaceFileAfter(name, write, func() error { return nil })
+}
+
+// replaceFileAfter is replaceFile that does something else when the new content
+// is on the disk and the old one still in place.
+func replaceFileAfter(name string, write func(io.Writer) error, last func() error) (err error) {
 	mode := fs.FileMode(0o666) // less the umask
 	old, err := os.Lstat(name)
 	switch {
@@ -69,6 +75,9 @@ func replaceFile(name string, write func(io.Writer) error) (err error) {
 	}
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("%s: %w", name, cause(err))
+	}
+	if err := last(); err != nil {
+		return err
 	}
 	if err := os.Rename(temp, name); err != nil {
 		return fmt.Errorf("%s: cannot be replaced: %w", name, cause(err))

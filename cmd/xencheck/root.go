@@ -50,7 +50,7 @@ func newRoot(s *streams) *cobra.Command {
 	root.AddCommand(
 		newCheck(s), newCollect(s), newEvaluate(s), newFleet(s), newDomain(s), newCompare(s), newExplain(s),
 		newStatement(s), newRender(s), newSchema(s), newVersion(s),
-		newGate(s), newNagios(s), newConfig(s),
+		newGate(s), newNagios(s), newRecord(s), newConfig(s), newMan(s),
 	)
 	root.InitDefaultCompletionCmd()
 	return root

@@ -61,7 +61,7 @@ func takes(c *cobra.Command, s setting) *pflag.Flag {
 	case f == nil:
 		return nil
 	case s.flag == "xen" && f.Value.Type() != "string",
-		s.flag == "root" && !slices.Contains([]string{"xencheck", "check", "gate", "nagios", "config"}, c.Name()):
+		s.flag == "root" && !slices.Contains([]string{"xencheck", "check", "gate", "nagios", "record", "config"}, c.Name()):
 		return nil
 	}
 	return f
