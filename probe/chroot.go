@@ -4,12 +4,13 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 	"syscall"
 )
 
 // InChroot tells by what this process sees that its root is not that of the
 // system, as while a system is installed or an image is built; empty when it
-// looks like the root, or when only root could tell.
+// looks like the root.
 func InChroot() string {
 	own, err := os.Stat("/")
 	if err != nil {
@@ -20,7 +21,13 @@ func InChroot() string {
 	case errors.Is(err, fs.ErrNotExist):
 		return "no /proc is mounted"
 	case err != nil:
-		return "" // no permission
+		// No permission. A root that nothing is mounted at is a directory of
+		// another system (proc_pid_mountinfo(5)).
+		mounts, err := os.ReadFile("/proc/self/mountinfo")
+		if err == nil && len(mounts) > 0 && !mountedAtRoot(string(mounts)) {
+			return "nothing is mounted at its root"
+		}
+		return ""
 	}
 	a, ok := own.Sys().(*syscall.Stat_t)
 	b, ok2 := first.Sys().(*syscall.Stat_t)
@@ -28,4 +35,14 @@ func InChroot() string {
 		return "the root of process 1 is another one"
 	}
 	return ""
+}
+
+// mountedAtRoot reports whether a list of mounts has one at the root.
+func mountedAtRoot(mounts string) bool {
+	for line := range strings.Lines(mounts) {
+		if f := strings.Fields(line); len(f) > 4 && f[4] == "/" {
+			return true
+		}
+	}
+	return false
 }

@@ -42,6 +42,7 @@ func (o *gateSettings) registerSettings(c *cobra.Command) {
 type gateOptions struct {
 	gateSettings
 	name, version, installed string
+	elsewhere                string
 	fd                       int
 	judge                    judgeOptions
 	host                     hostOptions
@@ -80,6 +81,7 @@ administrator; 30 stop. 2 and 4 are errors, as with every command: go on.`,
 	f.StringVar(&o.name, "package", "", "`NAME` of the package")
 	f.StringVar(&o.version, "version", "", "`VERSION` of the package")
 	f.StringVar(&o.installed, "installed", "", "`VERSION` of the package that is installed now, if one is")
+	f.StringVar(&o.elsewhere, "elsewhere", "", "packages are put into `DIR`, where another system is made, and not into this one")
 	f.IntVar(&o.fd, "apt-hook", -1, "read from file descriptor `FD` what apt is about to do")
 	o.registerSettings(c)
 	o.judge.register(c)
@@ -106,7 +108,7 @@ administrator; 30 stop. 2 and 4 are errors, as with every command: go on.`,
 		if apt {
 			return runAptHook(c.Context(), s, o)
 		}
-		return result(s.gate(c.Context(), o, []request{{o.name, o.version, o.installed}}, ""))
+		return result(s.gate(c.Context(), o, []request{{o.name, o.version, o.installed}}, o.elsewhere))
 	}
 	return c
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,11 +14,21 @@ import (
 	"github.com/xencheck/xencheck/probe/facts"
 )
 
-// release is the version of xencheck.
+// release is the version of xencheck that this source leads to.
 const release = "0.1.0"
 
 // toolName is how xencheck names itself in what it writes.
-func toolName() string { return "xencheck " + release }
+func toolName() string { return "xencheck " + toolVersion() }
+
+// toolVersion is what the tag says in a program that was built at one.
+func toolVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if v, ok := strings.CutPrefix(info.Main.Version, "v"); ok && !strings.ContainsAny(v, "-+") {
+			return v
+		}
+	}
+	return release
+}
 
 // newVersion returns the command that bug reports start with.
 func newVersion(s *streams) *cobra.Command {

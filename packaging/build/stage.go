@@ -1,0 +1,301 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maintainer answers for the packages.
+const maintainer = "The xencheck maintainers <xencheck@users.noreply.github.com>"
+
+// stage holds what goes into packages.
+type stage struct {
+	root, work string
+	release    release
+	files      []file // the same on every architecture
+}
+
+// file is one that a package installs.
+type file struct {
+	source string // where it lies now
+	path   string // where it goes
+	mode   fs.FileMode
+	config bool
+	ghost  bool // belongs to the package and is made later
+	// license marks a text that rpm shows as the licence.
+	license bool
+	// only lists the kinds of package that have it; empty for all.
+	only []string
+}
+
+// in reports whether a package of some kind has the file.
+func (f file) in(kind string) bool { return len(f.only) == 0 || slices.Contains(f.only, kind) }
+
+// compile builds the binary of one architecture: static, or position-independent
+// where Go can do that without a C compiler.
+func (s *stage) compile(goarch string, pie bool) (string, error) {
+	binary := filepath.Join(s.work, "xencheck-"+goarch)
+	var flags []string
+	if pie {
+		binary += "-pie"
+		flags = []string{"-buildmode=pie"}
+	}
+	args := append(append([]string{"build", "-trimpath", "-ldflags", "-s -w -buildid=", "-o", binary}, flags...), "./cmd/xencheck")
+	_, err := outputWith(s.root, []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + goarch, "GOARM=7", "GOFLAGS="},
+		"go", args...)
+	return binary, err
+}
+
+// documents makes everything that is no binary: pages of the manual,
+// completions, schemas and licences, from a binary of this machine.
+func (s *stage) documents() error {
+	tool := filepath.Join(s.work, "xencheck")
+	if _, err := outputWith(s.root, []string{"CGO_ENABLED=0"}, "go", "build", "-trimpath", "-o", tool, "./cmd/xencheck"); err != nil {
+		return err
+	}
+	if err := s.manual(tool); err != nil {
+		return err
+	}
+	for shell, places := range map[string][]string{
+		"bash": {"/usr/share/bash-completion/completions/xencheck"},
+		"fish": {"/usr/share/fish/vendor_completions.d/xencheck.fish"},
+		"zsh":  {"/usr/share/zsh/vendor-completions/_xencheck", "/usr/share/zsh/site-functions/_xencheck"},
+	} {
+		text, err := output("", tool, "completion", shell)
+		if err != nil {
+			return err
+		}
+		for _, p := range places {
+			var only []string
+			switch {
+			case strings.Contains(p, "vendor-completions"):
+				only = []string{"deb"} // Debian's zsh looks there, every other one in site-functions
+			case shell == "zsh":
+				only = []string{"rpm", "apk", "tar"}
+			}
+			if err := s.add(p, text+"\n", file{mode: 0o644, only: only}); err != nil {
+				return err
+			}
+		}
+	}
+	names, err := output("", tool, "schema", "--help")
+	if err != nil {
+		return err
+	}
+	for _, name := range schemaNames(names) {
+		text, err := output("", tool, "schema", name)
+		if err != nil {
+			return err
+		}
+		if err := s.add("/usr/share/xencheck/schema/"+name+".json", text+"\n", file{mode: 0o644}); err != nil {
+			return err
+		}
+	}
+	if err := s.licences(); err != nil {
+		return err
+	}
+	return s.static()
+}
+
+// schemaNames takes the names out of the usage line: schema [report|facts|…].
+func schemaNames(help string) []string {
+	_, rest, _ := strings.Cut(help, "schema [")
+	list, _, ok := strings.Cut(rest, "]")
+	if !ok {
+		return nil
+	}
+	return strings.Split(list, "|")
+}
+
+// manual writes one page for each command, found by walking from the first.
+func (s *stage) manual(tool string) error {
+	queue := [][]string{{}}
+	for len(queue) > 0 {
+		args := queue[0]
+		queue = queue[1:]
+		text, err := output("", tool, append([]string{"man"}, args...)...)
+		if err != nil {
+			return err
+		}
+		name := strings.Join(append([]string{"xencheck"}, args...), "-")
+		zipped, err := s.zip([]byte(text + "\n"))
+		if err != nil {
+			return err
+		}
+		if err := s.add("/usr/share/man/man1/"+name+".1.gz", string(zipped), file{mode: 0o644}); err != nil {
+			return err
+		}
+		for _, sub := range pagesBelow(text, name) {
+			queue = append(queue, append(slices.Clone(args), sub))
+		}
+	}
+	return nil
+}
+
+// pagesBelow reads which commands a page lists.
+func pagesBelow(page, name string) []string {
+	_, list, ok := strings.Cut(page, "\n.SH COMMANDS\n")
+	if !ok {
+		return nil
+	}
+	list, _, _ = strings.Cut(list, "\n.SH ")
+	var subs []string
+	for l := range strings.Lines(list) {
+		l = strings.ReplaceAll(l, `\-`, "-")
+		if rest, ok := strings.CutPrefix(l, `\fB`+name+"-"); ok {
+			sub, _, _ := strings.Cut(rest, `\fR`)
+			subs = append(subs, sub)
+		}
+	}
+	return subs
+}
+
+// static adds the files that lie in the source as they are installed.
+func (s *stage) static() error {
+	for _, f := range []file{
+		{source: "config.toml", path: "/etc/xencheck/config.toml", mode: 0o644, config: true, only: []string{"deb", "rpm", "apk"}},
+		{source: "systemd/xencheck.service", path: "/usr/lib/systemd/system/xencheck.service", mode: 0o644, only: []string{"rpm", "tar"}},
+		{source: "systemd/xencheck.timer", path: "/usr/lib/systemd/system/xencheck.timer", mode: 0o644, only: []string{"rpm", "tar"}},
+		{source: "systemd/xencheck.service", path: "/lib/systemd/system/xencheck.service", mode: 0o644, only: []string{"deb"}},
+		{source: "systemd/xencheck.timer", path: "/lib/systemd/system/xencheck.timer", mode: 0o644, only: []string{"deb"}},
+		{source: "apt/apt-hook", path: "/usr/lib/xencheck/apt-hook", mode: 0o755, only: []string{"deb"}},
+		{source: "apt/apt-ask", path: "/usr/lib/xencheck/apt-ask", mode: 0o755, only: []string{"deb"}},
+		{source: "apt/20xencheck", path: "/etc/apt/apt.conf.d/20xencheck", mode: 0o644, config: true, only: []string{"deb"}},
+		{source: "dnf/xencheck.py", path: "/usr/lib/xencheck/dnf4-plugin.py", mode: 0o644, only: []string{"rpm"}},
+		{source: "dnf/xencheck.conf", path: "/etc/dnf/plugins/xencheck.conf", mode: 0o644, config: true, only: []string{"rpm"}},
+		{source: "dnf/xencheck.actions", path: "/etc/dnf/libdnf5-plugins/actions.d/xencheck.actions", mode: 0o644, config: true, only: []string{"rpm"}},
+		{source: "dnf/dnf5-gate", path: "/usr/lib/xencheck/dnf5-gate", mode: 0o755, only: []string{"rpm"}},
+		{source: "zypper/xencheck", path: "/usr/lib/zypp/plugins/commit/xencheck", mode: 0o755, only: []string{"rpm"}},
+	} {
+		f.source = filepath.Join(s.root, "packaging", "files", f.source)
+		if _, err := os.Stat(f.source); err != nil {
+			return err
+		}
+		s.files = append(s.files, f)
+	}
+	for _, name := range []string{"report.json", "report.previous.json"} {
+		s.files = append(s.files, file{path: "/var/lib/xencheck/" + name, mode: 0o644, ghost: true, only: []string{"rpm"}})
+	}
+	changes, err := os.ReadFile(filepath.Join(s.root, "CHANGELOG.md"))
+	if err != nil {
+		return err
+	}
+	zipped, err := s.zip(changes)
+	if err != nil {
+		return err
+	}
+	if err := s.add("/usr/share/doc/xencheck/changelog.gz", string(zipped), file{mode: 0o644}); err != nil {
+		return err
+	}
+	debian, err := s.zip(fmt.Appendf(nil, "xencheck (%s-0upstream1) unstable; urgency=medium\n\n  * xencheck %s; changelog.gz tells what is new.\n\n -- %s  %s\n",
+		s.release.version, s.release.version, maintainer, s.release.time.Format(time.RFC1123Z)))
+	if err != nil {
+		return err
+	}
+	return s.add("/usr/share/doc/xencheck/changelog.Debian.gz", string(debian), file{mode: 0o644, only: []string{"deb"}})
+}
+
+// licences gathers the licences of everything that is linked into the binary.
+func (s *stage) licences() error {
+	list, err := outputWith(s.root, []string{"GOOS=linux"}, "go", "list", "-deps", "-f",
+		`{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}`, "./cmd/xencheck")
+	if err != nil {
+		return err
+	}
+	goroot, err := output(s.root, "go", "env", "GOROOT")
+	if err != nil {
+		return err
+	}
+	modules := strings.Split(list, "\n")
+	slices.Sort(modules)
+	modules = append([]string{"Go, the standard library  " + goroot}, slices.Compact(modules)...)
+	var b strings.Builder
+	b.WriteString("Licences of the software that is part of the xencheck binary\n")
+	for _, m := range modules {
+		i := strings.LastIndex(m, " ")
+		if i < 0 {
+			continue
+		}
+		name, dir := strings.TrimSpace(m[:i]), m[i+1:]
+		texts, err := licenceTexts(dir)
+		if err != nil {
+			return err
+		}
+		if len(texts) == 0 {
+			return fmt.Errorf("%s: no licence in %s", name, dir)
+		}
+		fmt.Fprintf(&b, "\n%s\n%s\n\n%s\n", name, strings.Repeat("=", len(name)), strings.Join(texts, "\n"))
+	}
+	if err := s.add("/usr/share/doc/xencheck/THIRD-PARTY", b.String(), file{mode: 0o644}); err != nil {
+		return err
+	}
+	own := filepath.Join(s.root, "LICENSE")
+	s.files = append(s.files, file{source: own, path: "/usr/share/licenses/xencheck/LICENSE", mode: 0o644, license: true, only: []string{"rpm", "apk"}})
+	s.files = append(s.files, file{source: own, path: "/LICENSE", mode: 0o644, only: []string{"tar"}})
+	return s.add("/usr/share/doc/xencheck/copyright", `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+Upstream-Name: xencheck
+Source: https://github.com/xencheck/xencheck
+Comment: The licences of what is linked into the binary are in
+ /usr/share/doc/xencheck/THIRD-PARTY.
+
+Files: *
+Copyright: 2026 The xencheck authors
+License: Apache-2.0
+
+License: Apache-2.0
+ On Debian systems, the text of the Apache License, version 2.0, is in
+ /usr/share/common-licenses/Apache-2.0.
+`, file{mode: 0o644, only: []string{"deb"}})
+}
+
+// licenceTexts reads what a module calls its licence.
+func licenceTexts(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var texts []string
+	for _, e := range entries {
+		upper := strings.ToUpper(e.Name())
+		if e.IsDir() || !strings.HasPrefix(upper, "LICENSE") && !strings.HasPrefix(upper, "COPYING") && !strings.HasPrefix(upper, "NOTICE") {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, string(bytes.TrimSpace(text))+"\n")
+	}
+	return texts, nil
+}
+
+// add writes a file into the work directory and stages it.
+func (s *stage) add(path, text string, f file) error {
+	f.path = path
+	f.source = filepath.Join(s.work, fmt.Sprintf("%03d-%s", len(s.files), filepath.Base(path)))
+	s.files = append(s.files, f)
+	return os.WriteFile(f.source, []byte(text), 0o644)
+}
+
+// zip compresses without a time or a name.
+func (s *stage) zip(data []byte) ([]byte, error) {
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(data); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}

@@ -1,0 +1,197 @@
+//go:build packages
+
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// built makes the packages of this machine's architecture once: as they are,
+// and as they were one version before.
+var built = sync.OnceValues(func() (dirs [2]string, err error) {
+	for i, version := range []string{"", "0.0.9"} {
+		if dirs[i], err = os.MkdirTemp("", "xencheck-dist-"); err != nil {
+			return dirs, err
+		}
+		if err = run(dirs[i], version, "amd64"); err != nil {
+			return dirs, err
+		}
+	}
+	return dirs, nil
+})
+
+// packageFile returns the package of a kind, and the one of the version before.
+func packageFile(t *testing.T, pattern string) (now, before string) {
+	t.Helper()
+	dirs, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out [2]string
+	for i, dir := range dirs {
+		m, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil || len(m) != 1 {
+			t.Fatalf("%s in %s: %v, %v", pattern, dir, m, err)
+		}
+		out[i] = m[0]
+	}
+	return out[0], out[1]
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if dirs, err := built(); err == nil {
+		for _, d := range dirs {
+			os.RemoveAll(d)
+		}
+	}
+	os.Exit(code)
+}
+
+// needs skips a test for which a program or root is missing.
+func needs(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, p := range programs {
+		if p == "root" {
+			if os.Getuid() != 0 {
+				t.Skip("only root can do this")
+			}
+			continue
+		}
+		if _, err := exec.LookPath(p); err != nil {
+			t.Skipf("%s is not installed", p)
+		}
+	}
+}
+
+// system is a Debian in a directory.
+type system struct {
+	t    *testing.T
+	root string
+	env  []string
+}
+
+// newSystem makes a minimal Debian bookworm, from one that is kept in the cache
+// directory, with hosts to judge in /hosts.
+func newSystem(t *testing.T) *system {
+	t.Helper()
+	needs(t, "root", "debootstrap", "mount")
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	base := filepath.Join(cache, "xencheck-tests", "bookworm")
+	if _, err := os.Stat(filepath.Join(base, ".complete")); err != nil {
+		os.RemoveAll(base)
+		if err := os.MkdirAll(filepath.Dir(base), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command("debootstrap", "--variant=minbase", "bookworm", base).CombinedOutput(); err != nil {
+			t.Skipf("no Debian could be fetched: %v: %.300s", err, tail(string(out)))
+		}
+		if err := os.WriteFile(filepath.Join(base, ".complete"), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := &system{t: t, root: filepath.Join(t.TempDir(), "debian"), env: []string{
+		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive", "XENCHECK_AT=2026-11-21",
+	}}
+	s.must(exec.Command("cp", "-a", base, s.root))
+	if resolv, err := os.ReadFile("/etc/resolv.conf"); err == nil {
+		s.write("/etc/resolv.conf", string(resolv))
+	}
+	s.must(exec.Command("mount", "-t", "proc", "proc", filepath.Join(s.root, "proc")))
+	t.Cleanup(func() { s.must(exec.Command("umount", filepath.Join(s.root, "proc"))) })
+	s.host("good", "0x3ffffffff")
+	s.host("bad", "0xcffffffffff")
+	if out, code := s.try("apt-get", "update", "-q"); code != 0 {
+		t.Skipf("no packages can be fetched: %s", tail(out))
+	}
+	return s
+}
+
+// host writes a captured server whose memory ends at an address: 16 GiB are
+// supported by every release, 13 TiB by none.
+func (s *system) host(name, end string) {
+	for file, text := range map[string]string{
+		"proc/cpuinfo":                  "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 85\nmodel name\t: Intel(R) Xeon(R) Gold 6230 CPU @ 2.10GHz\nstepping\t: 7\nflags\t\t: fpu lm vmx ept\n\n",
+		"sys/devices/system/cpu/present": "0\n",
+		"sys/devices/system/cpu/online":  "0\n",
+		"sys/firmware/memmap/0/start":    "0x0\n",
+		"sys/firmware/memmap/0/end":      end + "\n",
+		"sys/firmware/memmap/0/type":     "System RAM\n",
+	} {
+		s.write("/hosts/"+name+"/"+file, text)
+	}
+}
+
+func (s *system) write(path, text string) {
+	s.t.Helper()
+	name := filepath.Join(s.root, path)
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// must runs a command outside.
+func (s *system) must(c *exec.Cmd) {
+	s.t.Helper()
+	if out, err := c.CombinedOutput(); err != nil {
+		s.t.Fatalf("%v: %v: %s", c.Args, err, out)
+	}
+}
+
+// try runs a command inside and returns what it wrote, and its exit code.
+// Words with = before the command go into its environment.
+func (s *system) try(args ...string) (string, int) {
+	s.t.Helper()
+	env := append([]string{}, s.env...)
+	for len(args) > 0 && strings.Contains(args[0], "=") && !strings.HasPrefix(args[0], "-") {
+		env, args = append(env, args[0]), args[1:]
+	}
+	c := exec.Command("chroot", append([]string{s.root}, args...)...)
+	c.Env = env
+	var out bytes.Buffer
+	c.Stdout, c.Stderr = &out, &out
+	err := c.Run()
+	if c.ProcessState == nil {
+		s.t.Fatal(err)
+	}
+	return out.String(), c.ProcessState.ExitCode()
+}
+
+// do runs a command inside that must succeed.
+func (s *system) do(args ...string) string {
+	s.t.Helper()
+	out, code := s.try(args...)
+	if code != 0 {
+		s.t.Fatalf("%v: exit code %d:\n%s", args, code, tail(out))
+	}
+	return out
+}
+
+// tail returns the last lines of a text.
+func tail(s string) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return strings.Join(lines[max(0, len(lines)-25):], "\n")
+}
+
+// says fails unless a text says something, in any line breaks.
+func says(t *testing.T, text string, wanted ...string) {
+	t.Helper()
+	flat := strings.Join(strings.Fields(text), " ")
+	for _, w := range wanted {
+		if !strings.Contains(flat, w) {
+			t.Errorf("does not say %q:\n%s", w, tail(text))
+		}
+	}
+}
