@@ -120,7 +120,7 @@ func newSystem(t *testing.T) *system {
 // supported by every release, 13 TiB by none.
 func (s *system) host(name, end string) {
 	for file, text := range map[string]string{
-		"proc/cpuinfo":                  "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 85\nmodel name\t: Intel(R) Xeon(R) Gold 6230 CPU @ 2.10GHz\nstepping\t: 7\nflags\t\t: fpu lm vmx ept\n\n",
+		"proc/cpuinfo":                   "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 85\nmodel name\t: Intel(R) Xeon(R) Gold 6230 CPU @ 2.10GHz\nstepping\t: 7\nflags\t\t: fpu lm vmx ept\n\n",
 		"sys/devices/system/cpu/present": "0\n",
 		"sys/devices/system/cpu/online":  "0\n",
 		"sys/firmware/memmap/0/start":    "0x0\n",
