@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -120,4 +121,31 @@ func TestFleetInShort(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The summary and what stands for a bad record are valid by their schemas, in
+// every case there is.
+func TestFleetFitsTheSchema(t *testing.T) {
+	dir := t.TempDir()
+	bad := filepath.Join(dir, "bad.ndjson")
+	if err := os.WriteFile(bad, []byte("noise\n{\"schema\":1,\"machine\":{}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	facts := output(t, "collect", "--midr", "0x411fd070,0x410fd034", "--memory", "9TiB", "--cpus", "8", "--id", "edge7")
+	if err := os.WriteFile(filepath.Join(dir, "edge7.json"), []byte(facts), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	whole := func(args ...string) string {
+		s, out, _ := fake(nil)
+		run(append([]string{"fleet", "--at", "2026-11-21"}, args...), s)
+		return out.String()
+	}
+	for _, args := range [][]string{{dir}, {"--xen", "4.10,auto,4.22", dir}, {"--only", "outside", dir}, {"--fail-on", "never", filepath.Join(dir, "edge7.json")}} {
+		valid(t, compileSchema(t, "fleet"), whole(append([]string{"--format", "json"}, args...)...))
+	}
+	for _, width := range []int{40, 60, 80} {
+		narrow(t, whole("--format", "summary", "-v", "--width", strconv.Itoa(width), "--xen", "4.10,4.22", dir), width)
+	}
+	line, _, _ := strings.Cut(whole("--format", "ndjson", bad), "\n")
+	valid(t, compileSchema(t, "error"), line)
 }

@@ -397,3 +397,31 @@ func TestMissingInput(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// A table is safe to open: foreign text is one cell, on one line, and no
+// formula.
+func TestCells(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain": "plain", "a,b": `"a,b"`, `say "hi"`: `"say ""hi"""`, "a\nb": "a b", "=1+1": "'=1+1", "@x": "'@x", "-2": "'-2", "+a,b": `"'+a,b"`, "\x1b[2J": "\ufffd[2J", "": "",
+	} {
+		if got := string(appendCell(nil, in)); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+	o := options(strings.NewReader(record("=cmd()", "", 1)+"\nnoise\n"), nil)
+	var out bytes.Buffer
+	o.Sinks = []Sink{&CSV{W: &out}}
+	if _, err := Run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	rows := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(rows) != 3 || !strings.HasPrefix(rows[1], "'=cmd(),") || !strings.HasPrefix(rows[2], ",standard input,2,") {
+		t.Errorf("%q", rows)
+	}
+	out.Reset()
+	o.Stdin = strings.NewReader("")
+	o.Sinks = []Sink{&CSV{W: &out}}
+	if _, err := Run(t.Context(), o); err != nil || out.String() != strings.Join(names(), ",")+"\n" {
+		t.Errorf("%v, a table of no hosts: %q", err, out.String())
+	}
+}
