@@ -13,7 +13,9 @@ import (
 var schemaDefs string
 
 // SchemaNames lists what [JSONSchema] knows.
-func SchemaNames() []string { return []string{"report", "facts", "comparison", "domains", "fleet", "error"} }
+func SchemaNames() []string {
+	return []string{"report", "facts", "comparison", "domains", "fleet", "error"}
+}
 
 // JSONSchema returns the JSON Schema (draft 2020-12) of one of [SchemaNames].
 // It is complete in itself. It describes what this version writes; reading is
