@@ -378,7 +378,7 @@ func (s *session) readContainer() {
 		m.Container = facts.Is(name, cgroup.source)
 		return
 	}
-	environ := s.file("/proc/1/environ", textFile)
+	environ := s.file(initEnviron, textFile)
 	if name := procfs.ContainerFromEnviron(environ.data); name != "" {
 		m.Container = facts.Is(name, environ.source)
 		return

@@ -53,6 +53,9 @@ type Options struct {
 	ReadTimeout time.Duration    // of one read; 0 for five seconds
 	Now         func() time.Time // nil for time.Now
 
+	// Early is what was read before the process was confined; nil for nothing.
+	Early *Early
+
 	// FS is read instead of Root and of the running machine when it is not
 	// nil. FSLive tells whether it stands for the running machine, which means
 	// that what is missing is absent and not merely unrecorded.
@@ -146,7 +149,7 @@ func (s *session) openBase() (Root, error) {
 	}
 	origin.Kind, s.live = facts.Live, true
 	origin.Privileged = os.Geteuid() == 0
-	return liveRoot{}, nil
+	return liveRoot{early: o.Early}, nil
 }
 
 // openCaptured opens a captured tree or an archive.

@@ -53,7 +53,7 @@ func redact(name string, b []byte) []byte {
 		return withoutSerial(b)
 	case name == "/proc/sysinfo":
 		return onlyLines(b, "VM00 Control Program:", "LPAR Number:")
-	case name == "/proc/1/environ":
+	case name == initEnviron:
 		if c := procfs.ContainerFromEnviron(b); c != "" {
 			return []byte("container=" + c + "\x00")
 		}

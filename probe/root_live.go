@@ -12,9 +12,14 @@ import (
 // liveRoot is the running machine. Paths are opened by plain system calls:
 // os.File would offer each of them to the poller, which costs as much again
 // as reading a small sysfs attribute.
-type liveRoot struct{}
+type liveRoot struct {
+	early *Early // nil when nothing was read before
+}
 
-func (liveRoot) ReadFile(name string, limit int64) ([]byte, error) {
+func (r liveRoot) ReadFile(name string, limit int64) ([]byte, error) {
+	if r.early != nil && name == initEnviron {
+		return r.early.environ, r.early.err
+	}
 	if isInterface(name) {
 		return askSystem(name)
 	}

@@ -174,7 +174,7 @@ func (s *session) fileQuietly(name string, limit int64) look {
 // and a process's environment has no lines.
 func isKernelText(name string) bool {
 	switch {
-	case name == "/proc/1/environ", strings.HasPrefix(name, procTree+"/"), strings.HasPrefix(name, dmiID+"/"),
+	case name == initEnviron, strings.HasPrefix(name, procTree+"/"), strings.HasPrefix(name, dmiID+"/"),
 		strings.HasPrefix(name, sysFirmware) && !strings.HasPrefix(name, firmwareMap+"/"), name == sysHypervisor+"/properties/buildid":
 		return false
 	}

@@ -78,7 +78,7 @@ func (o *hostOptions) check(c *cobra.Command, s *streams) error {
 			return usage(flag, "", "must name a file")
 		}
 	}
-	o.Tool, o.Now, o.Stdin = toolName(), s.now, s.in
+	o.Tool, o.Now, o.Stdin, o.Early = toolName(), s.now, s.in, s.early
 	return nil
 }
 

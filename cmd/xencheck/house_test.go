@@ -45,6 +45,7 @@ var bans = []struct {
 	{"…", "github.com/jaypipes/ghw…", []string{"probe/ghw.go"}, "a dependency lives behind one file"},
 	{"…", "github.com/pelletier/go-toml/v2…", []string{"cmd/xencheck/internal/config/toml.go"}, "a dependency lives behind one file"},
 	{"…", "github.com/klauspost/compress…", []string{"cmd/xencheck/internal/fleet/zstd.go"}, "a dependency lives behind one file"},
+	{"…", "github.com/landlock-lsm/go-landlock…", []string{"cmd/xencheck/sandbox_linux.go"}, "a dependency lives behind one file"},
 	{"…", "github.com/klauspost/cpuid/v2", []string{"probe/cpuid.go"}, "a dependency lives behind one file"},
 }
 

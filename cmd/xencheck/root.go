@@ -46,7 +46,12 @@ func newRoot(s *streams) *cobra.Command {
 	root.SetUsageFunc(help)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{c, err} })
 	root.PersistentFlags().String("config", configFile, "settings and waivers, a `FILE`, or none")
-	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return s.settle(c) }
+	root.PersistentFlags().Bool("no-sandbox", false, "do not confine the process to reading (Landlock)")
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		err := s.settle(c)
+		s.confined(c)
+		return err
+	}
 	root.AddCommand(
 		newCheck(s), newCollect(s), newEvaluate(s), newFleet(s), newDomain(s), newCompare(s), newExplain(s),
 		newStatement(s), newRender(s), newSchema(s), newVersion(s),

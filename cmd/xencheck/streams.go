@@ -10,6 +10,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
+	"github.com/xencheck/xencheck/probe"
 	"github.com/xencheck/xencheck/rules"
 )
 
@@ -23,6 +24,9 @@ type streams struct {
 	columns  func() (int, bool) // of the terminal that out is; false when it is none
 	progress func() bool        // whether err is a terminal that progress can be shown on; nil for no
 	now      func() time.Time
+	confine  func(outputs []string) error // takes rights away from the process, for good; nil in tests
+
+	early *probe.Early // what was read before the process was confined
 
 	// What settle found out.
 	waivers []rules.Waiver
@@ -32,7 +36,7 @@ type streams struct {
 // system returns the streams of this process.
 func system() *streams {
 	return &streams{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv, now: time.Now, environ: envNames,
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv, now: time.Now, environ: envNames, confine: confine,
 		progress: func() bool {
 			return term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb"
 		},
