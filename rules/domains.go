@@ -358,8 +358,7 @@ func becauseOf(seen []Seen) string {
 // not in use, when the configurations of all domains were read and none does;
 // else as it was. Nothing of it touches the host's verdict.
 func (j *judging) fold(fs []Finding, ds []DomainVerdict) {
-	xen := j.mayBeUnderXen()
-	if !xen && len(ds) == 0 && !j.h.Domains.IsKnown() && !j.h.Domains.IsAbsent() {
+	if len(ds) == 0 && !j.h.Domains.IsKnown() && !j.h.Domains.IsAbsent() {
 		return
 	}
 	complete := j.allDomains() && !slices.ContainsFunc(j.h.Domains.Value, damaged)
@@ -409,9 +408,8 @@ func (j *judging) fold(fs []Finding, ds []DomainVerdict) {
 			f.Applies, f.InUse, f.Needs = Yes, No, ""
 			f.Seen = []Seen{{What: "domains", Value: itoa(len(ds)) + " read", Source: j.h.Domains.Source}}
 			f.Why = "No domain that was read uses it."
-		case xen && (!complete || t != nil && t.open) && f.Outcome == Judged && f.InUse == No && isGuestRule(f.Rule):
-			// A domain of which too little is known may use it.
-			f.InUse = Maybe
+		case complete && (t == nil || !t.open) && f.Outcome == Judged && f.InUse == Maybe && isGuestRule(f.Rule):
+			f.InUse = No // otherwise a domain of which too little is known may use it
 		}
 	}
 }
@@ -483,11 +481,6 @@ func (j *judging) unconfigured(running []facts.RunningDomain) []facts.RunningDom
 	return out
 }
 
-func (j *judging) isDom0() bool {
-	k, _ := j.h.Machine.Kind.Get()
-	return k == facts.Dom0
-}
-
 // hostDomains judges the domains of the host itself: those whose configuration
 // was read, and the running ones that show nothing but their flags.
 func (j *judging) hostDomains() []DomainVerdict {
@@ -496,7 +489,7 @@ func (j *judging) hostDomains() []DomainVerdict {
 		for _, r := range j.unconfigured(running) {
 			ds = append(ds, facts.Domain{ID: facts.Set(r.ID, 0), Name: facts.Set("domain "+itoa(r.ID), 0)})
 		}
-	} else if p := j.h.Running.Problem; p != nil && p.Cause != facts.NotRecorded && j.isDom0() {
+	} else if p := j.h.Running.Problem; p != nil && p.Cause != facts.NotRecorded && j.mayBeUnderXen() && j.h.Machine.Kind.Value != facts.DomU {
 		// Whatever runs here is not known to be well.
 		ds = append(ds, facts.Domain{Name: facts.Set("domains that could not be listed", 0)})
 	}

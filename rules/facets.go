@@ -40,7 +40,7 @@ var facets = [facetCount]facet{
 
 // base begins every key: what all rules look at.
 func (j *judging) base(k []byte) []byte {
-	return append(append(append(append(k, j.arch...), '/'), j.xen...), bit(j.under, 1)|bit(j.set, 2)|bit(j.h.CPU.X86 != nil, 4)|bit(j.h.CPU.Arm != nil, 8))
+	return append(append(append(append(k, j.arch...), '/'), j.xen...), bit(j.under, 1)|bit(j.mayBeUnderXen(), 16)|bit(j.set, 2)|bit(j.h.CPU.X86 != nil, 4)|bit(j.h.CPU.Arm != nil, 8))
 }
 
 func bit(b bool, value byte) byte {

@@ -65,7 +65,7 @@ var pvhRule = Rule{
 	judge: func(j *judging, rows []*entry) []Finding {
 		return j.guests(rows, func(row *entry, f Finding) (Finding, []requirement) {
 			if role, _ := row.Applies.Term(support.TermRole); role.Value == "dom0" {
-				f.For = []string{"pvh-dom0"}
+				f.InUse, f.For = No, []string{"pvh-dom0"}
 				d, ok := j.h.Machine.DomainType.Get()
 				if line, o := j.line(); j.underXen() && !ok {
 					// A dom0 is PV unless told otherwise.
@@ -221,7 +221,9 @@ func (j *judging) guests(rows []*entry, sort func(*entry, Finding) (Finding, []r
 	out := j.findings(rows)
 	for _, row := range rows {
 		f := j.about(row)
-		f.InUse = No
+		if f.InUse = No; j.mayBeUnderXen() {
+			f.InUse = Maybe // the domains tell
+		}
 		tri, why := j.applies(row)
 		if tri == No {
 			out = append(out, notAbout(f, why))

@@ -104,6 +104,15 @@ func (j *judging) gated(l support.Level) support.Level {
 	case support.Ended:
 		l.Functional = worseFunctional(l.Functional, support.NotSupported)
 		l.Security = worseSecurity(l.Security, support.SecurityNo)
+	case support.PhaseUnknown:
+		// What is promised is not known to be promised still.
+		if l.Functional == support.Supported {
+			l.Functional = support.FunctionalUnrecognised
+		}
+		switch l.Security {
+		case support.SecurityYes, support.SecurityExternal, support.SecurityConditional:
+			l.Security = support.SecurityUnrecognised
+		}
 	}
 	return l
 }
