@@ -64,6 +64,10 @@ func (r *dirReader) node(n *Node, dir string, depth int) error {
 	if err != nil {
 		r.problem(fmt.Errorf("devicetree node: %w", err))
 	}
+	if err == nil && len(entries) == 0 {
+		// The kernel gives every node at least its name.
+		r.problem(fmt.Errorf("%q: a node without any property: %w", dir, ErrTruncated))
+	}
 	for _, e := range entries {
 		name := path.Join(dir, e.Name())
 		switch {

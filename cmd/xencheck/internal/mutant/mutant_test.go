@@ -245,7 +245,7 @@ func (res *tally) try(js judge, j job, before []*rules.Verdict) {
 		}
 		noticed = Doubts(h) > Doubts(j.m.Facts)
 		// Where a read hangs, others that are merely long are given up as well.
-		if len(j.faults) == 1 && j.faults[0].What != Unprivileged && j.faults[0].What != Hanging {
+		if len(j.faults) == 1 && j.faults[0].What.Loses() && j.faults[0].What != Unprivileged && j.faults[0].What != Hanging {
 			for _, moved := range Moved(j.m.Facts, h, j.faults[0]) {
 				wrong = append(wrong, "a fact of another source moved: "+moved)
 			}
