@@ -29,7 +29,7 @@ import (
 const (
 	smallFile   = 64 << 10 // attributes of sysfs, os-release, dmi strings
 	textFile    = 4 << 20  // zoneinfo, iomem, interrupts of a large machine
-	cpuinfoFile = 64 << 20 // 4096 CPUs with long flags take 6 MiB
+	cpuinfoFile = 24 << 20 // 8192 CPUs with long flags take 19 MiB
 	tableFile   = 16 << 20 // ACPI tables, SMBIOS, device trees
 	maxNames    = 1 << 18  // 98,304 memory blocks and room to grow
 	maxEntries  = 64 << 10 // CPUs, firmware map entries, tables
