@@ -39,7 +39,7 @@ func newRecord(s *streams) *cobra.Command {
 	o := &recordOptions{}
 	c := &cobra.Command{
 		Use:   "record [flags]",
-		Short: "Judge this machine, keep the report, and say when the verdict changes",
+		Short: "Judge this machine, keep the report, say what changed",
 		Long: `Record judges this machine as check does and keeps the report as
 ` + reportFile + ` in a directory, and the one before it as ` + previousFile + `. A
 report that cannot be written leaves the old one alone. It prints one line when

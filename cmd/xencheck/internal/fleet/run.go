@@ -74,7 +74,6 @@ type run struct {
 	full      bool
 	passed    int
 	started   time.Time
-	total     int64
 }
 
 // pipeline runs the reader, the workers and, on this goroutine, the writer.
