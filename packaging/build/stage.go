@@ -172,7 +172,6 @@ func (s *stage) static() error {
 		{source: "dnf/xencheck.conf", path: "/etc/dnf/plugins/xencheck.conf", mode: 0o644, config: true, only: []string{"rpm"}},
 		{source: "dnf/xencheck.actions", path: "/etc/dnf/libdnf5-plugins/actions.d/xencheck.actions", mode: 0o644, config: true, only: []string{"rpm"}},
 		{source: "dnf/dnf5-gate", path: "/usr/lib/xencheck/dnf5-gate", mode: 0o755, only: []string{"rpm"}},
-		{source: "zypper/xencheck", path: "/usr/lib/zypp/plugins/commit/xencheck", mode: 0o755, only: []string{"rpm"}},
 	} {
 		f.source = filepath.Join(s.root, "packaging", "files", f.source)
 		if _, err := os.Stat(f.source); err != nil {
