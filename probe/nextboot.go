@@ -106,16 +106,7 @@ func (s *session) lineOfMenu() facts.Observed[facts.CommandLine] {
 			p.Remedy = joinRemedies(p.Remedy, "give --xen-cmdline")
 			return facts.Not[facts.CommandLine](&p)
 		}
-		how := grub.How{}
-		if env := s.file(dir+"/grubenv", smallFile); env.known() {
-			how.Env, _ = grub.ParseEnv(env.data)
-		} else if env.absent() && s.whole {
-			how.Env = map[string]string{}
-		}
-		if firmware, ok := s.host.Machine.Firmware.Get(); ok && s.isX86() {
-			how.Platform = map[string]string{"efi": "efi", "bios": "pc"}[firmware]
-		}
-		menu, err := grub.ParseMenu(l.data, how)
+		menu, err := grub.ParseMenu(l.data, s.grubHow(dir))
 		if err != nil && menu == nil {
 			return facts.Not[facts.CommandLine](s.damaged(l, err))
 		}

@@ -11,12 +11,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
 	"github.com/xencheck/xencheck/probe"
 )
 
 // checkOptions are the flags of check.
 type checkOptions struct {
 	xen     string
+	boot    bool
 	host    hostOptions
 	judge   judgeOptions
 	display displayOptions
@@ -142,6 +144,7 @@ as far as files or flags describe it.`,
 		Args: usageArgs(cobra.NoArgs),
 	}
 	c.Flags().StringVar(&o.xen, "xen", auto, "`RELEASE` to judge by: 4.22, 4.18@COMMIT, auto, or a file with a statement")
+	c.Flags().BoolVar(&o.boot, "boot", false, "judge the Xen that boots next, by the boot loader's default entry")
 	o.judge.register(c)
 	o.host.register(c)
 	o.display.register(c)
@@ -169,11 +172,7 @@ func runCheck(ctx context.Context, s *streams, o *checkOptions) error {
 	if o.xen == auto {
 		go j.latest() // most likely wanted, and read while the machine is looked at
 	}
-	h, err := probe.Collect(ctx, o.host.Options)
-	if err != nil {
-		return badInput(err)
-	}
-	r, err := j.report(h, o.xen)
+	r, err := o.report(ctx, j)
 	if err != nil {
 		return err
 	}
@@ -187,4 +186,35 @@ func runCheck(ctx context.Context, s *streams, o *checkOptions) error {
 		return err
 	}
 	return result(r.ExitCode)
+}
+
+// report judges the host, or the same host after its next boot.
+func (o *checkOptions) report(ctx context.Context, j *judge) (*report.Report, error) {
+	if !o.boot {
+		h, err := probe.Collect(ctx, o.host.Options)
+		if err != nil {
+			return nil, badInput(err)
+		}
+		return j.report(h, o.xen)
+	}
+	h, next, boot, err := probe.CollectNextBoot(ctx, o.host.Options)
+	if err != nil {
+		return nil, badInput(err)
+	}
+	now, err := j.report(h, o.xen)
+	if err != nil {
+		return nil, err
+	}
+	r := *now
+	if next != nil {
+		then, err := j.report(next, o.xen)
+		if err != nil {
+			return nil, err
+		}
+		if r = *then; r.Choice.How == report.Running {
+			r.Choice.How, r.Choice.Why = report.BootsNext, "Xen "+r.Choice.Version+" boots next"
+		}
+	}
+	r.Booted(report.Boot{Title: boot.Title, Source: boot.Source, Line: boot.Line, File: boot.File, Xen: boot.Xen, Why: boot.Why}, now)
+	return &r, nil
 }

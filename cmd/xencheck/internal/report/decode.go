@@ -260,7 +260,7 @@ func (r *Report) check() error {
 	if !slices.Contains(Thresholds(), r.FailOn) {
 		return fmt.Errorf("fail_on: unknown threshold %q", r.FailOn)
 	}
-	if want := r.FailOn.Exit(&r.Verdict); r.ExitCode != want {
+	if want := r.exit(); r.ExitCode != want {
 		return fmt.Errorf("exit_code: %d does not follow from the answers, which come to %d", r.ExitCode, want)
 	}
 	return nil

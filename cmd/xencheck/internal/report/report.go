@@ -6,6 +6,8 @@
 package report
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/xencheck/xencheck/probe/facts"
@@ -38,8 +40,10 @@ type Report struct {
 	// UnknownOptions lists words of Xen's command line that no release
 	// documents, as written. They are not judged.
 	UnknownOptions []string `json:"unknown_options,omitempty"`
-	FailOn         FailOn   `json:"fail_on"`
-	ExitCode       ExitCode `json:"exit_code"`
+	// Boot is set where what boots next was judged, and says what that is.
+	Boot     *Boot    `json:"boot,omitempty"`
+	FailOn   FailOn   `json:"fail_on"`
+	ExitCode ExitCode `json:"exit_code"`
 	// ExitMeaning is ExitCode in a word: ok, findings or inconclusive.
 	ExitMeaning string `json:"exit_meaning"`
 }
@@ -87,6 +91,7 @@ const (
 	Running   How = "running"   // the Xen that was running
 	Installed How = "installed" // a hypervisor installed for the next boot
 	Newest    How = "newest"    // no Xen found: the newest release
+	BootsNext How = "next_boot" // the Xen that boots next
 )
 
 // Choice says why the host was judged by this release.
@@ -98,6 +103,65 @@ type Choice struct {
 	// Remarks holds what else there is to say: other versions found, a release
 	// nobody has a statement of.
 	Remarks []string `json:"remarks,omitempty"`
+}
+
+// Boot tells what boots next, and what that changes.
+type Boot struct {
+	Title  string `json:"title,omitempty"`  // of the boot loader's entry
+	Source string `json:"source,omitempty"` // the boot loader's file
+	Line   int    `json:"line,omitempty"`   // of the entry in it
+	File   string `json:"file,omitempty"`   // what it loads
+	Xen    bool   `json:"xen"`              // that is a hypervisor
+	// Why says why what boots next, or its release, is not known; empty when
+	// it is. The report is on the host as it is then.
+	Why string `json:"why,omitempty"`
+	// Before is the verdict on the host as it is, and by which release.
+	Before        rules.Grade `json:"before"`
+	BeforeRelease string      `json:"before_release"`
+	// Leaves says that the host is not outside security support as it is, and
+	// will be.
+	Leaves bool `json:"leaves_security_support"`
+}
+
+// Booted makes a report one on what boots next, given the report on the host as
+// it is.
+func (r *Report) Booted(b Boot, now *Report) {
+	b.Before, b.BeforeRelease = now.Overall.Grade, now.Release
+	out := func(r *Report) bool { return r.Overall.Grade.AtLeast(rules.GradeNotSecurity) }
+	b.Leaves = b.Xen && b.Why == "" && !out(now) && out(r)
+	r.Boot = &b
+	r.ExitCode = r.exit()
+	r.ExitMeaning = r.ExitCode.String()
+}
+
+// exit is what the verdict comes to; not to know what boots next is
+// inconclusive.
+func (r *Report) exit() ExitCode {
+	code := r.FailOn.Exit(&r.Verdict)
+	if r.Boot != nil && r.Boot.Why != "" && r.FailOn != FailNever {
+		code = code.Worse(ExitInconclusive)
+	}
+	return code
+}
+
+// bootWords says what boots next, in sentences.
+func (r *Report) bootWords() string {
+	b := r.Boot
+	entry := "GRUB's default entry " + quoted(b.Title) + " (" + place(b.Source, b.Line) + ")"
+	before := fmt.Sprintf("As it is, it is %s by Xen %s.", strings.ReplaceAll(string(b.Before), "_", " "), b.BeforeRelease)
+	switch {
+	case b.Title == "":
+		return "What boots next cannot be told: " + b.Why + ". The host is judged as it is."
+	case !b.Xen:
+		return entry + " boots no Xen. The host is judged as it is."
+	case b.Why != "":
+		return entry + " boots Xen, but " + b.Why + ". The host is judged as it is."
+	case r.Overall.Grade == rules.GradeUnknown:
+		return entry + " boots Xen " + r.Choice.Version + "; whether this host stays within security support then cannot be told. " + before
+	case b.Leaves:
+		return entry + " boots Xen " + r.Choice.Version + ": with the next boot this host LEAVES SECURITY SUPPORT. " + before
+	}
+	return entry + " boots Xen " + r.Choice.Version + ", which is judged here. " + before
 }
 
 // New puts a report together. The exit code follows from the verdict and the
@@ -118,7 +182,7 @@ func New(tool string, h *facts.Host, st Statement, c Choice, v *rules.Verdict, f
 	r.Overall.Because = append([]int{}, r.Overall.Because...)
 	r.Domains = listed(r.Domains)
 	r.UnknownOptions = unknownOptions(h)
-	r.ExitCode = f.Exit(v)
+	r.ExitCode = r.exit()
 	r.ExitMeaning = r.ExitCode.String()
 	return r
 }

@@ -48,7 +48,9 @@ func (r *Report) answer(p *page) {
 	color := markOf(r.Overall.Grade).color()
 	p.head(join(sgrBold, color), r.headline())
 	p.text(0, machineLine(r.Host)+".")
-	if x := runningXen(r.Host, r.Statement); x != "" {
+	if r.Boot != nil {
+		p.text(0, r.bootWords())
+	} else if x := runningXen(r.Host, r.Statement); x != "" {
 		p.text(0, x)
 	}
 	p.text(0, r.meaning())
