@@ -12,13 +12,14 @@ import (
 	"testing"
 )
 
+// dist is where the packages under test are.
+var dist string
+
 // built makes the packages of this machine's architecture once: as they are,
 // and as they were one version before.
 var built = sync.OnceValues(func() (dirs [2]string, err error) {
 	for i, version := range []string{"", "0.0.9"} {
-		if dirs[i], err = os.MkdirTemp("", "xencheck-dist-"); err != nil {
-			return dirs, err
-		}
+		dirs[i] = filepath.Join(dist, strings.TrimPrefix("v"+version, "v0.0."))
 		if err = run(dirs[i], version, "amd64"); err != nil {
 			return dirs, err
 		}
@@ -45,12 +46,12 @@ func packageFile(t *testing.T, pattern string) (now, before string) {
 }
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if dirs, err := built(); err == nil {
-		for _, d := range dirs {
-			os.RemoveAll(d)
-		}
+	var err error
+	if dist, err = os.MkdirTemp("", "xencheck-dist-"); err != nil {
+		panic(err)
 	}
+	code := m.Run()
+	os.RemoveAll(dist)
 	os.Exit(code)
 }
 
