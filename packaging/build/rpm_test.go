@@ -41,7 +41,7 @@ func TestDNF(t *testing.T) {
 		}
 		s.write("/hosts/"+name, string(data))
 	}
-	s.do("apt-get", "install", "-y", "-q", "--no-install-recommends", "/hosts/now.deb", "dnf", "rpm", "createrepo-c")
+	s.do("apt-get", "install", "-y", "-q", "--no-install-recommends", "/hosts/now.deb", "dnf", "rpm", "createrepo-c", "cpio")
 	s.write("/hosts/xen.spec", standIn)
 	s.do("rpmbuild", "--quiet", "-bb", "--define", "_rpmdir /hosts/repo", "/hosts/xen.spec")
 	s.do("createrepo_c", "-q", "/hosts/repo")

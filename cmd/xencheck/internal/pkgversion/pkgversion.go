@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Version is the Xen of a package.
@@ -28,12 +29,17 @@ var ErrNoRelease = errors.New("names no release of Xen")
 
 var (
 	// Years and dates are no releases: Xen counts in small numbers.
-	leading = regexp.MustCompile(`^([0-9]{1,2})\.([0-9]{1,3})(?:\.([0-9]{1,3}))?($|[^0-9A-Za-z].*$|(?:rc|pre).*$)`)
-	early   = regexp.MustCompile(`^[~.+-]?(?:0\.)?(rc[0-9]*|pre|unstable)(?:$|[^a-z])`)
+	leading = lazy(`^([0-9]{1,2})\.([0-9]{1,3})(?:\.([0-9]{1,3}))?($|[^0-9A-Za-z].*$|(?:rc|pre).*$)`)
+	early   = lazy(`^[~.+-]?(?:0\.)?(rc[0-9]*|pre|unstable)(?:$|[^a-z])`)
 	// Debian writes 4.17.7+13-g2445b30a44 as git describe does; others with a
 	// dot or a caret (https://docs.fedoraproject.org, Versioning).
-	ahead = regexp.MustCompile(`^[+.^](?:git)?([0-9]{1,6})[-.]g([0-9a-f]{7,40})(?:$|[^0-9a-f])`)
+	ahead = lazy(`^[+.^](?:git)?([0-9]{1,6})[-.]g([0-9a-f]{7,40})(?:$|[^0-9a-f])`)
 )
+
+// lazy compiles an expression when it is first used: most runs see no package.
+func lazy(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
 
 // Parse reads the version of a Debian, Ubuntu, rpm or Alpine package:
 // [EPOCH:]UPSTREAM[-REVISION].
@@ -45,7 +51,7 @@ func Parse(text string) (Version, error) {
 	if epoch, rest, ok := strings.Cut(text, ":"); ok && epoch != "" && strings.Trim(epoch, "0123456789") == "" {
 		upstream = rest
 	}
-	m := leading.FindStringSubmatch(upstream)
+	m := leading().FindStringSubmatch(upstream)
 	if m == nil {
 		return Version{}, fmt.Errorf("%q %w", text, ErrNoRelease)
 	}
@@ -54,10 +60,10 @@ func Parse(text string) (Version, error) {
 		v.Point = number(m[3])
 	}
 	rest := m[4]
-	if e := early.FindStringSubmatch(rest); e != nil {
+	if e := early().FindStringSubmatch(rest); e != nil {
 		v.Pre = e[1]
 	}
-	if a := ahead.FindStringSubmatch(rest); a != nil {
+	if a := ahead().FindStringSubmatch(rest); a != nil {
 		v.Commits, v.Commit = number(a[1]), a[2]
 	}
 	return v, nil
