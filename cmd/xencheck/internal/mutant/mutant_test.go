@@ -99,14 +99,14 @@ func (js judge) verdicts(h *facts.Host) []*rules.Verdict {
 // tally counts what became of the mutants.
 type tally struct {
 	sync.Mutex
-	mutants          int
-	same, worse      int // of those that lose evidence: nothing changed; no verdict is better
-	noticed, unseen  int // of those with other evidence in place: some doubt is told; none
-	assured          int // false assurances
-	examples         map[string]string
-	faults           map[What]int
-	slow             []job
-	slowest, longest time.Duration
+	mutants         int
+	same, worse     int // of those that lose evidence: nothing changed; no verdict is better
+	noticed, unseen int // of those with other evidence in place: some doubt is told; none
+	assured         int // false assurances
+	examples        map[string]string
+	faults          map[What]int
+	slow            []job
+	longest         time.Duration
 }
 
 // job is a mutant to be tried.
