@@ -639,7 +639,9 @@ func (s *session) readSVE(a *facts.ArmCPU) facts.Observed[bool] {
 		return facts.Disagree[bool](
 			facts.Conflict{Value: "sve on some CPUs", Source: l.source},
 			facts.Conflict{Value: "no sve on others", Source: l.source})
-	case slices.Contains(features.Any, "neon"):
+	case !slices.Contains(features.Any, "asimd"):
+		// Every 64-bit kernel names Advanced SIMD, by another word than 32-bit
+		// ones have for it.
 		return facts.Not[bool](&facts.Problem{Cause: facts.Incomplete, Source: l.source, Detail: "a 32-bit kernel does not list it"})
 	}
 	return facts.Is(false, l.source)

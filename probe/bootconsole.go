@@ -35,6 +35,9 @@ func (s *session) readBootConsole(t *fdt.Tree) {
 	if n == nil {
 		return
 	}
+	if v, ok := n.Property("compatible"); s.boardPart != nil && ok && (len(v) == 0 || v[len(v)-1] != 0) {
+		return // cut off
+	}
 	const most = 8 // a device has two or three
 	var words []string
 	for _, c := range n.Compatible() {

@@ -59,6 +59,7 @@ func (s *session) readEnvironment() {
 func (s *session) readXenDomain() {
 	m := &s.host.Machine
 	var evidence string
+	var open []look // sources that only Xen has, and that cannot be read
 	kind := s.file(sysHypervisor+"/type", smallFile)
 	if kind.known() && kind.text() == "" {
 		kind.state = facts.Unknown
@@ -71,6 +72,8 @@ func (s *session) readXenDomain() {
 		for _, name := range []string{"/version/major", "/properties/features"} {
 			if l := s.fileQuietly(sysHypervisor+name, smallFile); l.known() {
 				evidence = l.source
+			} else {
+				open = append(open, l)
 			}
 		}
 	}
@@ -105,7 +108,7 @@ func (s *session) readXenDomain() {
 		}
 	}
 	if evidence == "" {
-		for _, l := range []look{kind, xenfs, capabilities} {
+		for _, l := range append(open, kind, xenfs, capabilities) {
 			if l.problem != nil && l.problem.Cause != facts.NotRecorded {
 				s.maybeUnderXen(l)
 				return
@@ -147,7 +150,8 @@ func (s *session) readXenDomain() {
 		m.Kind = facts.Is(facts.Dom0, "/dev/xen/xenbus_backend")
 	case readable:
 		m.Kind = facts.Is(facts.DomU, features.source)
-	case capabilities.known():
+	case capabilities.known() && (features.absent() || features.unrecorded()):
+		// Nothing in the file means an ordinary guest, where nothing better tells.
 		m.Kind = facts.Is(facts.DomU, capabilities.source)
 	case s.dmi["product_name"].text() == "HVM domU":
 		m.Kind = facts.Is(facts.DomU, s.dmi["product_name"].source)

@@ -65,7 +65,7 @@ var leaning = []struct {
 	{"/sys/firmware/devicetree/", []string{""}},
 	{"/proc/device-tree", []string{""}},
 	{"/sys/firmware", []string{"machine.", "cpu.", "memory.physical", "iommu.", "hotplug.", "interrupts."}},
-	{"/proc/self/ns/", []string{"machine.container", "userspace.", "xen.installed", "xen.build_config", "xen.command_line"}},
+	{"/proc/self/ns/", []string{"machine.container", "userspace.", "xen.installed", "xen.build_config", "xen.command_line", "domains"}},
 	{"/proc/cmdline", []string{"cpu.physical", "memory.physical"}},
 	{"/sys/devices/system/cpu/", []string{"cpu."}},
 	{"/proc/meminfo", []string{"memory.physical"}},
