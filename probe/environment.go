@@ -150,8 +150,7 @@ func (s *session) readXenDomain() {
 		m.Kind = facts.Is(facts.Dom0, "/dev/xen/xenbus_backend")
 	case readable:
 		m.Kind = facts.Is(facts.DomU, features.source)
-	case capabilities.known() && (features.absent() || features.unrecorded()):
-		// Nothing in the file means an ordinary guest, where nothing better tells.
+	case capabilities.known():
 		m.Kind = facts.Is(facts.DomU, capabilities.source)
 	case s.dmi["product_name"].text() == "HVM domU":
 		m.Kind = facts.Is(facts.DomU, s.dmi["product_name"].source)

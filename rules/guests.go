@@ -221,8 +221,8 @@ func (j *judging) guests(rows []*entry, sort func(*entry, Finding) (Finding, []r
 	out := j.findings(rows)
 	for _, row := range rows {
 		f := j.about(row)
-		if f.InUse = No; j.mayBeUnderXen() {
-			f.InUse = Maybe // the domains tell
+		if f.InUse = No; j.mayBeUnderXen() || j.guestOfXen() {
+			f.InUse = Maybe // the domains tell, and a guest does not see the others
 		}
 		tri, why := j.applies(row)
 		if tri == No {
