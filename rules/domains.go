@@ -379,13 +379,15 @@ func (j *judging) fold(fs []Finding, ds []DomainVerdict) {
 				t = &tally{}
 				rows[f.Row.Key] = t
 			}
-			switch f.InUse {
-			case Yes:
+			switch {
+			case f.InUse == Yes && ds[i].unlisted():
+				t.open = true // whether there is any is not known
+			case f.InUse == Yes:
 				t.users = append(t.users, ds[i].label())
 				if t.worst == nil || worseThan(*f, *t.worst) {
 					t.worst = f
 				}
-			case Maybe:
+			case f.InUse == Maybe:
 				t.open = true
 			}
 		}
@@ -491,7 +493,7 @@ func (j *judging) hostDomains() []DomainVerdict {
 		}
 	} else if p := j.h.Running.Problem; p != nil && p.Cause != facts.NotRecorded && j.mayBeUnderXen() && j.h.Machine.Kind.Value != facts.DomU {
 		// Whatever runs here is not known to be well.
-		ds = append(ds, facts.Domain{Name: facts.Set("domains that could not be listed", 0)})
+		ds = append(ds, facts.Domain{Name: facts.Set(unlistedDomains, 0)})
 	}
 	return j.domains(ds)
 }
@@ -499,6 +501,14 @@ func (j *judging) hostDomains() []DomainVerdict {
 // HostDomains judges the domains of a host, as Evaluate does.
 func (c *Judge) HostDomains(h *facts.Host, o Options) []DomainVerdict {
 	return newJudging(c, h, o).hostDomains()
+}
+
+// unlistedDomains names what stands for the domains that a host may have, where
+// their list could not be read.
+const unlistedDomains = "domains that could not be listed"
+
+func (v DomainVerdict) unlisted() bool {
+	return v.Name == unlistedDomains && v.ID == nil && v.Source == ""
 }
 
 func (v DomainVerdict) label() string {

@@ -353,3 +353,17 @@ func BenchmarkDomains(b *testing.B) {
 		EvaluateDomains(s, h, ds, Options{At: now})
 	}
 }
+
+// Where the list of domains cannot be read, a host has perhaps none: no row is
+// said to be in use by them.
+func TestUnlistedDomainsUseNothing(t *testing.T) {
+	st := statement(t, "4.22")
+	h := arm64()
+	h.Machine.Kind = facts.Not[facts.Kind](&facts.Problem{Cause: facts.TimedOut, Source: "/proc/xen"})
+	h.Running = facts.Not[[]facts.RunningDomain](&facts.Problem{Cause: facts.TimedOut, Source: "/proc/xen"})
+	for _, f := range Evaluate(st, h, Options{At: now}).Findings {
+		if f.Row != nil && f.Row.Key == "arm-guest-psci-support--mandatory" && (f.Outcome != NotVisible || f.InUse != Maybe) {
+			t.Errorf("%s is %s, in use %s", f.Title, f.Outcome, f.InUse)
+		}
+	}
+}
