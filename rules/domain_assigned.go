@@ -89,7 +89,7 @@ var isolationRows = []guestRow{
 			u.why = "The domain neither is a driver domain nor is served by one."
 			return u
 		}
-		x := of(xenstored("oxenstored")(g.j))
+		x := of(oxenstored(g.j))
 		if x.in == No {
 			x.why = "xenstored is not the OCaml one."
 			return x
@@ -101,6 +101,8 @@ var isolationRows = []guestRow{
 	{rule: "domain-isolation", rows: []string{"arm-op-tee-mediator"}, test: tee("optee"), blind: ownMediator, do: "Set tee=\"none\"."},
 	{rule: "domain-isolation", rows: []string{"arm-firmware-framework-for-arm-a-profile-ff-a-mediator"}, test: tee("ffa"), blind: ownMediator, do: "Set tee=\"none\"."},
 }
+
+var oxenstored = xenstored("oxenstored")
 
 // ownMediator is why no guest's configuration rules a mediator out.
 const ownMediator = "The domain does not use it; Xen gives a mediator that it finds to dom0 without being asked."

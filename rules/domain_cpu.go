@@ -69,12 +69,12 @@ func altp2m(g *guest, _ support.Row) use {
 	if u.in == No {
 		return u
 	}
-	if r := unbuilt("CONFIG_ALTP2M", "4.20")(g.j); r.use == Yes {
+	if r := withoutAltp2m(g.j); r.use == Yes {
 		not := of(verdictOf(false, r.seen))
 		not.why = "The domain asks for it, and Xen was built without altp2m."
 		return not
 	}
-	xen := of(option("altp2m", false)(g.j))
+	xen := of(altp2mOption(g.j))
 	if xen.in == No {
 		xen.why = "The domain asks for it, and Xen was booted without altp2m."
 		return xen
@@ -87,6 +87,12 @@ func altp2m(g *guest, _ support.Row) use {
 	}
 	return u
 }
+
+// The signs of a Xen that alternate page tables need.
+var (
+	withoutAltp2m = unbuilt("CONFIG_ALTP2M", "4.20")
+	altp2mOption  = option("altp2m", false)
+)
 
 // noPV32 reads pv=no-32 off Xen's command line, which Xen has since 4.14.
 func noPV32(j *judging, l xencmdline.Line) (use, given bool, value string) {

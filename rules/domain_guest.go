@@ -322,7 +322,7 @@ func (g *guest) paging() (hap Tri, u use) {
 
 // hostHAP tells whether Xen on this host uses nested paging.
 func (j *judging) hostHAP() use {
-	line := option("hap", true)(j)
+	line := hapOption(j)
 	if line.use == No {
 		return of(line)
 	}
@@ -355,6 +355,12 @@ func (j *judging) hostHAP() use {
 	return use{in: Maybe, seen: []Seen{seen("EPT", x.EPT, yesno)}, do: remedy(x.EPT)}
 }
 
+// The options that switch nested paging on and the IOMMU off.
+var (
+	hapOption = option("hap", true)
+	iommuOff  = optionOff("iommu", true)
+)
+
 // hasLine reports whether a Xen has a command line, so that one that could not be
 // read may hold anything; a host that nobody set up for Xen has the defaults.
 func (j *judging) hasLine() bool {
@@ -364,7 +370,7 @@ func (j *judging) hasLine() bool {
 // driven tells whether an IOMMU that Xen drives stands before the host's
 // devices: what a running Xen says itself outweighs what the firmware shows.
 func (g *guest) driven() use {
-	off := optionOff("iommu", true)(g.j)
+	off := iommuOff(g.j)
 	if off.use == Yes {
 		return of(verdictOf(false, off.seen))
 	}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -462,40 +463,70 @@ func (j *judging) allDomains() bool {
 		return !slices.ContainsFunc(j.h.Domains.Value, func(d facts.Domain) bool { return d.Form == facts.BootTree })
 	}
 	running, ok := j.h.Running.Get()
-	return ok && len(j.unconfigured(running)) == 0
+	for range j.unconfigured(running) {
+		return false
+	}
+	return ok
 }
 
-// unconfigured returns the running guests of which no configuration was read.
+// unconfigured yields the running guests of which no configuration was read.
 // Domain 0 and the domain of xenstore are no guests.
-func (j *judging) unconfigured(running []facts.RunningDomain) []facts.RunningDomain {
-	read := map[int]bool{}
-	for _, d := range j.h.Domains.Value {
-		if id, ok := d.ID.Get(); ok {
-			read[id] = true
+func (j *judging) unconfigured(running []facts.RunningDomain) iter.Seq[*facts.RunningDomain] {
+	return func(yield func(*facts.RunningDomain) bool) {
+		var read map[int]bool
+		for i := range j.h.Domains.Value {
+			if id, ok := j.h.Domains.Value[i].ID.Get(); ok {
+				if read == nil {
+					read = map[int]bool{}
+				}
+				read[id] = true
+			}
+		}
+		for i := range running {
+			if r := &running[i]; r.ID != 0 && !r.Xenstore && !read[r.ID] && !yield(r) {
+				return
+			}
 		}
 	}
-	var out []facts.RunningDomain
-	for _, r := range running {
-		if r.ID != 0 && !r.Xenstore && !read[r.ID] {
-			out = append(out, r)
-		}
-	}
-	return out
 }
 
 // hostDomains judges the domains of the host itself: those whose configuration
 // was read, and the running ones that show nothing but their flags.
 func (j *judging) hostDomains() []DomainVerdict {
 	ds := slices.Clone(j.h.Domains.Value)
-	if running, ok := j.h.Running.Get(); ok {
-		for _, r := range j.unconfigured(running) {
-			ds = append(ds, facts.Domain{ID: facts.Set(r.ID, 0), Name: facts.Set("domain "+itoa(r.ID), 0)})
-		}
-	} else if p := j.h.Running.Problem; p != nil && p.Cause != facts.NotRecorded && j.mayBeUnderXen() && j.h.Machine.Kind.Value != facts.DomU {
-		// Whatever runs here is not known to be well.
-		ds = append(ds, facts.Domain{Name: facts.Set(unlistedDomains, 0)})
+	for r := range j.flagsOnly() {
+		ds = append(ds, unread(r.ID))
+	}
+	if j.domainsLost() {
+		ds = append(ds, unlisted())
 	}
 	return j.domains(ds)
+}
+
+// flagsOnly yields the running domains that show nothing but their flags.
+func (j *judging) flagsOnly() iter.Seq[*facts.RunningDomain] {
+	running, ok := j.h.Running.Get()
+	if !ok {
+		running = nil
+	}
+	return j.unconfigured(running)
+}
+
+// domainsLost reports whether domains may run here that could not be listed.
+func (j *judging) domainsLost() bool {
+	p := j.h.Running.Problem
+	return !j.h.Running.IsKnown() && p != nil && p.Cause != facts.NotRecorded && j.mayBeUnderXen() && j.h.Machine.Kind.Value != facts.DomU
+}
+
+// unread is a running domain of which nothing but its flags is known.
+func unread(id int) facts.Domain {
+	return facts.Domain{ID: facts.Set(id, 0), Name: facts.Set("domain "+itoa(id), 0)}
+}
+
+// unlisted stands for domains that could not be listed: whatever runs is not
+// known to be well.
+func unlisted() facts.Domain {
+	return facts.Domain{Name: facts.Set(unlistedDomains, 0)}
 }
 
 // HostDomains judges the domains of a host, as Evaluate does.

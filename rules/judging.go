@@ -321,25 +321,38 @@ func cause(p *facts.Problem) string {
 	if p == nil {
 		return "no reason recorded"
 	}
-	words := map[facts.Cause]string{
-		facts.NoPermission: "no permission to read it",
-		facts.HiddenByXen:  "Xen hides it from this domain",
-		facts.NotMounted:   "the file system that shows it is not mounted",
-		facts.NotRecorded:  "the recording does not hold it",
-		facts.NotExposed:   "this kernel does not show it",
-		facts.Truncated:    "it is cut short",
-		facts.Malformed:    "it is malformed",
-		facts.TooLarge:     "it is too large to be true",
-		facts.NotAFile:     "it is not a regular file",
-		facts.TimedOut:     "reading it took too long",
-		facts.ReadError:    "it could not be read",
-		facts.WrongArch:    "it does not exist on this architecture",
-		facts.Conflicting:  "sources disagree",
-		facts.Incomplete:   "what was read does not say enough",
-		facts.InContainer:  "a container does not see it",
-	}[p.Cause]
-	if words == "" {
-		words = string(p.Cause)
+	words := string(p.Cause)
+	switch p.Cause {
+	case facts.NoPermission:
+		words = "no permission to read it"
+	case facts.HiddenByXen:
+		words = "Xen hides it from this domain"
+	case facts.NotMounted:
+		words = "the file system that shows it is not mounted"
+	case facts.NotRecorded:
+		words = "the recording does not hold it"
+	case facts.NotExposed:
+		words = "this kernel does not show it"
+	case facts.Truncated:
+		words = "it is cut short"
+	case facts.Malformed:
+		words = "it is malformed"
+	case facts.TooLarge:
+		words = "it is too large to be true"
+	case facts.NotAFile:
+		words = "it is not a regular file"
+	case facts.TimedOut:
+		words = "reading it took too long"
+	case facts.ReadError:
+		words = "it could not be read"
+	case facts.WrongArch:
+		words = "it does not exist on this architecture"
+	case facts.Conflicting:
+		words = "sources disagree"
+	case facts.Incomplete:
+		words = "what was read does not say enough"
+	case facts.InContainer:
+		words = "a container does not see it"
 	}
 	if p.Detail != "" {
 		words += " (" + p.Detail + ")"

@@ -13,8 +13,8 @@ import (
 // comes to: the grade, and what makes it. It is the same judgement that
 // [Judge.Evaluate] passes, by the same rules, for a small part of the price:
 // rules look at few facts at a time, and what a rule said when those were the
-// same is remembered. Domains of the host are left out; they touch no grade of
-// their host.
+// same is remembered. Domains of the host, which touch no grade of their host,
+// are judged apart.
 //
 // A Panel is not safe for use by several goroutines at a time; the judges may
 // be shared.
@@ -34,6 +34,14 @@ type Panel struct {
 	marks map[Mark]*Mark // every mark once
 	key   []byte
 	brief Brief
+
+	met       bool // guests are those of the present host
+	meeting   uint64
+	lastOf    map[int]int // of the present host's running domains, by number
+	guests    []guestView
+	domains   memory // of domains of earlier hosts
+	domainKey domainKey
+	briefs    []*DomainBrief
 
 	// Asked counts how often what a rule says was needed, Remembered how often
 	// it was known already.
@@ -89,7 +97,7 @@ type Mark struct {
 // NewPanel returns a panel without judges. Waivers among the options cost the
 // full price.
 func NewPanel(o Options) *Panel {
-	p := &Panel{o: o, marks: map[Mark]*Mark{}}
+	p := &Panel{o: o, marks: map[Mark]*Mark{}, domainKey: domainKey{}}
 	for i, in := range Intents() {
 		if slices.Contains(o.For, in.ID) || len(o.For) == 0 && in.ID == Base {
 			p.wanted = append(p.wanted, i)
@@ -111,7 +119,7 @@ func (p *Panel) forget() {
 	for i := range p.known {
 		p.known[i] = memory{}
 	}
-	p.used = memory{}
+	p.used, p.domains = memory{}, memory{}
 }
 
 // particular reports whether rows speak of CPUs under headings where no rule
@@ -137,7 +145,7 @@ func (p *Panel) Host(h *facts.Host) {
 		p.forget()
 	}
 	p.views = [facetCount]*view{}
-	p.told = false
+	p.told, p.met = false, false
 	p.j = judging{h: h, o: p.o, brief: true}
 	p.j.hostSide()
 	p.j.under, p.j.set = p.j.underXen(), p.j.setUp()
@@ -157,6 +165,8 @@ type view struct {
 	by          [][]*Mark
 	usage       *usage
 	declaration *declaration
+	briefs      []*DomainBrief // of a domain, by judge
+	met         uint64         // likewise: the last meeting it was at
 }
 
 // By judges the present host. The result is good until the next call; its
@@ -306,12 +316,17 @@ func (p *Panel) add(out []*Mark, f *Finding, rule, k int) []*Mark {
 			m.intent |= 1 << i
 		}
 	}
+	return append(out, p.once(m))
+}
+
+// once returns the one of all equal marks.
+func (p *Panel) once(m Mark) *Mark {
 	same := p.marks[m]
 	if same == nil {
 		same = &m
 		p.marks[m] = same
 	}
-	return append(out, same)
+	return same
 }
 
 // cause says why a finding is unknown, without the details of one host.

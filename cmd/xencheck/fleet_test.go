@@ -91,7 +91,9 @@ func TestFleetInShort(t *testing.T) {
 				c.Machine.Kind = facts.Is(facts.Dom0, "test")
 				c.Xen.Running = facts.Is(facts.XenVersion{Major: 4, Minor: minor, Extra: ".1"}, "test")
 				c.Running = facts.Is([]facts.RunningDomain{{ID: 1, HVM: true}}, "test")
-				hosts = append(hosts, &c)
+				lost := c
+				lost.Running = facts.Not[[]facts.RunningDomain](&facts.Problem{Cause: facts.NoPermission, Remedy: "run as root"})
+				hosts = append(hosts, &c, &lost)
 			}
 		}
 	}

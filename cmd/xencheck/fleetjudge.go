@@ -33,21 +33,22 @@ func newFleetJudge(j *judge) *fleetJudge {
 func (f *fleetJudge) Seat() fleet.Seat {
 	return &fleetSeat{
 		fleetJudge: f, panel: rules.NewPanel(f.options()), seats: map[*support.Statement]int{}, auto: map[[2]int]seated{},
-		marks: map[*rules.Mark]*fleet.Hurt{}, hurts: map[fleet.Hurt]*fleet.Hurt{}, lists: map[string][]*fleet.Hurt{},
+		marks: map[*rules.Mark]*fleet.Hurt{}, guests: map[*rules.DomainBrief][]*fleet.Hurt{}, hurts: map[fleet.Hurt]*fleet.Hurt{}, lists: map[string][]*fleet.Hurt{},
 	}
 }
 
 // fleetSeat judges on one goroutine.
 type fleetSeat struct {
 	*fleetJudge
-	panel *rules.Panel
-	seats map[*support.Statement]int // numbers of the panel
-	auto  map[[2]int]seated          // by the version of a Xen
-	marks map[*rules.Mark]*fleet.Hurt
-	hurts map[fleet.Hurt]*fleet.Hurt // every hurt once
-	lists map[string][]*fleet.Hurt   // room, by release
-	h     *facts.Host                // the present one
-	shown bool                       // it was shown to the panel
+	panel  *rules.Panel
+	seats  map[*support.Statement]int // numbers of the panel
+	auto   map[[2]int]seated          // by the version of a Xen
+	marks  map[*rules.Mark]*fleet.Hurt
+	guests map[*rules.DomainBrief][]*fleet.Hurt
+	hurts  map[fleet.Hurt]*fleet.Hurt // every hurt once
+	lists  map[string][]*fleet.Hurt   // room, by release
+	h      *facts.Host                // the present one
+	shown  bool                       // it was shown to the panel
 }
 
 // seated is a statement that was chosen, with the number of its judge.
@@ -55,7 +56,6 @@ type seated struct {
 	seat int
 	d    *fleet.Statement
 	how  report.How
-	st   *support.Statement
 }
 
 // mostHurts bounds the maps of a seat.
@@ -67,8 +67,9 @@ func (s *fleetSeat) Host(h *facts.Host) { s.h, s.shown = h, false }
 // Judge implements [fleet.Seat].
 func (s *fleetSeat) Judge(release string, full bool) (fleet.Judgement, error) {
 	h := s.h
-	if len(s.marks) > mostHurts || len(s.hurts) > mostHurts {
+	if len(s.marks) > mostHurts || len(s.hurts) > mostHurts || len(s.guests) > mostHurts {
 		clear(s.marks)
+		clear(s.guests)
 		clear(s.hurts)
 	}
 	if full {
@@ -87,11 +88,11 @@ func (s *fleetSeat) Judge(release string, full bool) (fleet.Judgement, error) {
 	for _, m := range b.Hurts {
 		list = append(list, s.mark(m))
 	}
-	var ds []rules.DomainVerdict
-	if len(h.Domains.Value)+len(h.Running.Value) > 0 {
-		ds = s.compiled(by.st).HostDomains(h, s.options())
+	ds := s.panel.Domains(by.seat)
+	for _, d := range ds {
+		list = s.guest(list, len(b.Hurts), d)
 	}
-	list = s.arrange(list, s.domainHurts(ds))
+	s.arrange(list[:len(b.Hurts)], list[len(b.Hurts):])
 	s.lists[release] = list
 	return fleet.Judgement{
 		Statement: by.d, How: by.how, Grade: b.Grade, Complete: b.Complete, Level: b.Level,
@@ -151,7 +152,7 @@ func (s *fleetSeat) sit(st *support.Statement, how report.How) seated {
 		s.seats[st] = n
 		s.shown = false // what it knows of the host is for the judges it had
 	}
-	return seated{n, s.describeOnce(st), how, st}
+	return seated{n, s.describeOnce(st), how}
 }
 
 // mark returns the one hurt of a mark.
@@ -166,6 +167,27 @@ func (s *fleetSeat) mark(m *rules.Mark) *fleet.Hurt {
 		s.marks[m] = h
 	}
 	return h
+}
+
+// guest adds what hurts a domain to a list, beginning at from, of what hurts
+// domains.
+func (s *fleetSeat) guest(list []*fleet.Hurt, from int, d *rules.DomainBrief) []*fleet.Hurt {
+	hurts, ok := s.guests[d]
+	if !ok {
+		for _, m := range d.Hurts {
+			h := s.hurt(fleet.Hurt{Key: m.Key, Title: m.Title, Grade: m.Reason, Do: m.Do, Cause: m.Cause, Domains: true})
+			if !slices.Contains(hurts, h) {
+				hurts = append(hurts, h)
+			}
+		}
+		s.guests[d] = hurts
+	}
+	for _, h := range hurts {
+		if !slices.Contains(list[from:], h) {
+			list = append(list, h)
+		}
+	}
+	return list
 }
 
 // hurt returns the one of all equal ones.

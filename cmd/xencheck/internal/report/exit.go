@@ -120,11 +120,15 @@ func (f FailOn) Exit(v *rules.Verdict) ExitCode {
 // ExitOf is Exit for what the wanted intents come to together, and for domains.
 // The worst of the intents has every finding, and is incomplete when one of
 // them is.
-func (f FailOn) ExitOf(g rules.Grade, complete bool, left *rules.Counted, ds []rules.DomainVerdict) ExitCode {
+func (f FailOn) ExitOf(g rules.Grade, complete bool, left *rules.Counted, ds []*rules.DomainBrief) ExitCode {
 	if f == FailNever {
 		return ExitOK
 	}
-	return f.counted(g, complete, left).Worse(f.domains(ds))
+	code := f.counted(g, complete, left)
+	for _, d := range ds {
+		code = code.Worse(f.counted(d.Grade, d.Complete, d.Counted))
+	}
+	return code
 }
 
 // domains is Exit for domains alone.
