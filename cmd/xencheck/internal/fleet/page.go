@@ -3,6 +3,7 @@ package fleet
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,7 +79,10 @@ func (s *HTML) host(r *Result) page.Host {
 		if j.Report != nil {
 			v.Words = report.AnswerWords(j.Report.Overall)
 			for _, i := range j.Report.Overall.Because {
-				v.Findings = append(v.Findings, finding(&j.Report.Findings[i]))
+				// Where a release is old, all its rows are worse for that one reason.
+				if f := &j.Report.Findings[i]; slices.ContainsFunc(j.Hurts, func(h *Hurt) bool { return h.Title == f.Title }) {
+					v.Findings = append(v.Findings, finding(f))
+				}
 			}
 		}
 		out.Verdicts = append(out.Verdicts, v)
@@ -142,7 +146,7 @@ func (s *HTML) Finish(f *report.Fleet) error {
 		if st.Revision != "" {
 			note += ", revision " + st.Revision + " of " + st.Date
 		}
-		note += ": judges " + hosts(st.Hosts) + ", " + string(st.Phase)
+		note += ": judges " + hosts(st.Hosts)
 		for _, w := range st.Warnings {
 			note += "; " + w
 		}
