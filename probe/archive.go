@@ -53,15 +53,31 @@ const (
 	// become once it has passed freeUnpacked bytes.
 	maxRatio     = 400
 	freeUnpacked = 32 << 20
+	// maxBehind is what may fill an archive up to the size of a block.
+	maxBehind = 1 << 20
 )
 
 type manifest struct {
-	Format  string          `json:"format"`
-	Version int             `json:"version"`
-	Tool    string          `json:"tool,omitempty"`
-	Live    bool            `json:"live"`            // of a running machine: what was missing was absent
-	Paper   bool            `json:"paper,omitempty"` // of no machine, but of files and values that were given
+	Format  string `json:"format"`
+	Version int    `json:"version"`
+	Tool    string `json:"tool,omitempty"`
+	Live    bool   `json:"live"`            // of a running machine: what was missing was absent
+	Paper   bool   `json:"paper,omitempty"` // of no machine, but of files and values that were given
+	// Digest is the SHA-256 of Entries as compact JSON, in hexadecimal: a
+	// manifest that was damaged describes another machine. The first archives
+	// had none.
+	Digest  string          `json:"entries_sha256,omitempty"`
 	Entries []manifestEntry `json:"entries"`
+}
+
+// digest returns what Digest has to be.
+func (m *manifest) digest() string {
+	b, err := json.Marshal(m.Entries)
+	if err != nil {
+		return "" // of strings and numbers: it cannot fail
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
 }
 
 // manifestEntry is one source. Kind is file, dir or link.
@@ -97,6 +113,7 @@ func WriteRaw(ctx context.Context, w io.Writer, o Options) (*facts.Host, error) 
 	for _, key := range slices.Sorted(maps.Keys(rec.entries)) {
 		m.Entries = append(m.Entries, rec.entries[key])
 	}
+	m.Digest = m.digest()
 	return s.host, writeArchive(w, m, s.host, rec.data)
 }
 
@@ -219,7 +236,7 @@ func replayMembers(members map[string][]byte, broken error) (Root, error) {
 	if broken != nil && len(members) == 0 {
 		return nil, fmt.Errorf("not an archive of sources: %w", broken)
 	}
-	return replay(members[ManifestName], func(member string) ([]byte, error) {
+	return replay(members[ManifestName], broken, func(member string) ([]byte, error) {
 		if b, ok := members[member]; ok {
 			return b, nil
 		}
@@ -283,6 +300,13 @@ func unpackTar(counted *countingReader) (map[string][]byte, error) {
 	for n := 0; ; n++ {
 		hdr, err := tr.Next()
 		if errors.Is(err, io.EOF) {
+			// The checksum of what was compressed stands behind the end.
+			switch n, err := io.CopyN(io.Discard, counted.content(), maxBehind+1); {
+			case err != nil && !errors.Is(err, io.EOF):
+				return members, err
+			case n > maxBehind:
+				return members, errors.New("goes on behind its end")
+			}
 			return members, nil
 		}
 		if err != nil {
@@ -342,7 +366,10 @@ func openUnpacked(t *treeRoot) (Root, error) {
 	if err != nil {
 		return t, nil
 	}
-	root, err := replay(b, func(member string) ([]byte, error) { return t.ReadFile("/"+member, maxUnpacked) })
+	root, err := replay(b, nil, func(member string) ([]byte, error) { return t.ReadFile("/"+member, maxUnpacked) })
+	if err != nil && IsManifest(b) {
+		return nil, err
+	}
 	if err != nil {
 		return t, nil // a manifest of something else: an ordinary tree
 	}
@@ -356,7 +383,8 @@ type replayRoot struct {
 }
 
 // replay builds the root that a manifest describes; read returns a member.
-func replay(b []byte, read func(member string) ([]byte, error)) (Root, error) {
+// Broken is what is wrong with the archive as a whole.
+func replay(b []byte, broken error, read func(member string) ([]byte, error)) (Root, error) {
 	if b == nil {
 		return nil, fmt.Errorf("not an archive of sources: it has no %s", ManifestName)
 	}
@@ -369,6 +397,12 @@ func replay(b []byte, read func(member string) ([]byte, error)) (Root, error) {
 	}
 	if m.Version > manifestVersion {
 		return nil, fmt.Errorf("%s: version %d is newer than this program understands", ManifestName, m.Version)
+	}
+	switch {
+	case m.Digest == "" && broken != nil:
+		return nil, fmt.Errorf("damaged: %w", broken)
+	case m.Digest != "" && m.Digest != m.digest():
+		return nil, fmt.Errorf("%s: was changed after it was written", ManifestName)
 	}
 	root := &replayRoot{newMemoryRoot(), m.Live, m.Paper}
 	for _, e := range m.Entries {

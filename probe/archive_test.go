@@ -310,7 +310,7 @@ func FuzzArchive(f *testing.F) {
 	}
 	f.Add([]byte(`{"format":"xencheck sources","version":1,"live":true,"entries":[{"name":"../x","kind":"file","state":"known"}]}`), []byte("x"))
 	f.Fuzz(func(t *testing.T, b, content []byte) {
-		root, err := replay(b, func(string) ([]byte, error) { return content, nil })
+		root, err := replay(b, nil, func(string) ([]byte, error) { return content, nil })
 		if err != nil {
 			return
 		}
