@@ -54,7 +54,7 @@ type Finding struct {
 
 // Verdict is the judgement of one host by one release.
 type Verdict struct {
-	Grade    string // one of those in Grades
+	Grade    string // a grade of the report; any other counts as unknown
 	Words    string
 	By       string // the release, where each host is judged by its own
 	Findings []Finding
@@ -88,8 +88,7 @@ type Failure struct {
 	Cause string
 }
 
-// Grades lists the grades that a verdict can have, best first, with the words
-// that the page uses for them.
+// grades lists what a verdict can be, best first, with the page's words for it.
 var grades = []grade{
 	{"supported", "security supported"},
 	{"security_supported", "security fixes only"},

@@ -5,7 +5,6 @@ const data = JSON.parse($("data").textContent);
 const H = data.hosts, S = data.strings, V = data.verdicts, F = data.findings, G = data.grades, R = data.releases;
 const N = H.id.length;
 const MARKS = {supported: "✓", security_supported: "✓", security_support_external: "!", conditional: "!", unknown: "?", not_security_supported: "✗", outside_the_statement: "✗"};
-const UNKNOWN = G.findIndex(g => g.id === "unknown");
 const DAY = 86400000;
 const number = new Intl.NumberFormat("en");
 const today = Math.floor(Date.parse(data.at) / DAY);
@@ -99,9 +98,8 @@ function paint() {
     const i = shown[k];
     rows.push(el("div", {role: "row", id: "row-" + k, className: k === state.current ? "current" : "", "aria-rowindex": String(k + 2), "aria-selected": String(k === state.current),
       vars: {transform: `translateY(${top + (k - first) * ROW}px)`}, on: {click: () => { state.current = k; paint(); open(i); }}},
-      ...COLUMNS.map((c, n) => el("div", {role: n ? "gridcell" : "rowheader", className: c.numeric ? "num" : "", title: String(c.text(i))}, c.cell ? c.cell(i) : String(c.text(i))))));
+      ...COLUMNS.map(c => el("div", {role: "gridcell", className: c.numeric ? "num" : "", title: String(c.text(i))}, c.cell ? c.cell(i) : String(c.text(i))))));
   }
-  for (const r of rows) r.firstChild.setAttribute("role", "gridcell");
   canvas.replaceChildren(...rows);
   grid.setAttribute("aria-activedescendant", shown.length ? "row-" + state.current : "");
 }
@@ -195,8 +193,7 @@ function matrix() {
       el("td", {}, r.ends || "")))));
   const worse = r => { // against the first release
     let better = 0, bad = 0;
-    const order = [0, 1, 2, 3, 4, 5, 6];
-    for (let i = 0; i < N; i++) { const d = order[gradeOf(i, r)] - order[gradeOf(i, 0)]; if (d < 0) better++; if (d > 0) bad++; }
+    for (let i = 0; i < N; i++) { const d = gradeOf(i, r) - gradeOf(i, 0); if (d < 0) better++; if (d > 0) bad++; }
     return [better, bad];
   };
   $("change").textContent = R.slice(1).map((r, n) => { const [b, w] = worse(n + 1); return `From ${nameOf(R[0])} to ${nameOf(r)}: ${plural(b, "host")} better, ${number.format(w)} worse.`; }).join(" ");
