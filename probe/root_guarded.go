@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -72,8 +73,14 @@ func guard[T any](g *guardedRoot, read func() (T, error)) (T, error) {
 	}
 	done := make(chan result, 1) // one slot: a reader that was given up can still end
 	go func() {
-		v, err := read()
-		done <- result{v, err}
+		var r result
+		defer func() { // nobody else could: a panic here would end the process
+			if p := recover(); p != nil {
+				r = result{err: fmt.Errorf("reading it failed in xencheck itself: %v", p)}
+			}
+			done <- r
+		}()
+		r.value, r.err = read()
 	}()
 	timer := time.NewTimer(g.timeout)
 	defer timer.Stop()

@@ -358,3 +358,30 @@ func TestCountNames(t *testing.T) {
 		}
 	}
 }
+
+// panicking is a root with a fault.
+type panicking struct{ Root }
+
+func (panicking) ReadFile(string, int64) ([]byte, error) { panic("boom") }
+func (panicking) ReadDir(string, int) ([]string, error)  { panic("boom") }
+func (panicking) ReadLink(string) (string, error)        { panic("boom") }
+
+// A fault in reading a source costs this source, and is told.
+func TestGuardedPanic(t *testing.T) {
+	g := &guardedRoot{Root: panicking{}, ctx: t.Context(), timeout: time.Minute}
+	if _, err := g.ReadFile("/proc/cpuinfo", 10); err == nil || err.Error() != "reading it failed in xencheck itself: boom" {
+		t.Error(err)
+	}
+	h, err := Collect(t.Context(), Options{FS: panicking{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := h.CPU.Physical.Problem; h.CPU.Physical.IsKnown() || p == nil {
+		t.Errorf("CPUs: %+v", h.CPU.Physical)
+	}
+	for _, s := range h.Sources {
+		if s.State == facts.Known {
+			t.Errorf("%s was read", s.Name)
+		}
+	}
+}

@@ -20,10 +20,12 @@ type failure struct {
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
-// badInput marks an error of what the user gave: exit code 2, no usage text.
+// badInput marks an error of what the user gave: exit code 2, no usage text. An
+// error that has its code keeps it.
 func badInput(err error) error {
-	if err == nil {
-		return nil
+	var f *failure
+	if err == nil || errors.As(err, &f) {
+		return err
 	}
 	return &failure{report.ExitUsage, err}
 }

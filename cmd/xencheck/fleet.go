@@ -41,12 +41,17 @@ and reports, in any mix; "-" is standard input.
 
 The summary counts each host once, by its newest record. The formats ndjson and
 csv have a line for every record, in order. A record that cannot be used is one
-line with its place, and the exit code is 2; all others are judged.
+line with its place; all others are judged.
 
 --where selects hosts by terms that all have to hold: FIELD=VALUE,… is one of
 the values, FIELD~TEXT,… contains one of the texts, != and !~ are the opposite.
 Fields:
-` + fieldHelp(),
+` + fieldHelp() + `
+
+Exit codes: those of check, the worst of the hosts counted: 0 nothing at or
+above the --fail-on threshold, 1 findings, 2 wrong usage, a record that cannot
+be used or output that cannot be written, 3 inconclusive, 4 internal error; 130
+after Ctrl-C, when what is done so far is written.`,
 		Example: `  xencheck fleet facts/
   xencheck fleet --xen 4.17,4.22 hosts.ndjson
   xencheck fleet --only unknown --format csv facts.tar.zst
@@ -140,6 +145,9 @@ func runFleet(ctx context.Context, s *streams, o *fleetOptions, inputs []string)
 	}
 	err := s.deliver(o.display.output, func(w io.Writer) error {
 		return o.beside(options, func(extra []fleet.Sink) error {
+			if len(extra) > 0 {
+				w = &whileRead{w: w}
+			}
 			options.Sinks = append(o.sinks(s, w), extra...)
 			var err error
 			sum, err = fleet.Run(ctx, options)
@@ -147,6 +155,9 @@ func runFleet(ctx context.Context, s *streams, o *fleetOptions, inputs []string)
 		})
 	})
 	clear()
+	if errors.Is(err, fleet.ErrFault) {
+		return &failure{report.ExitInternal, err}
+	}
 	if err != nil {
 		return err
 	}
@@ -161,19 +172,19 @@ func (o *fleetOptions) beside(options fleet.Options, run func([]fleet.Sink) erro
 	if o.html != "" {
 		inner := run
 		run = func(sinks []fleet.Sink) error {
-			return badInput(replaceFile(o.html, func(w io.Writer) error {
+			return replaceFile(o.html, func(w io.Writer) error {
 				return inner(append(sinks, fleet.NewHTML(w, options)))
-			}))
+			})
 		}
 	}
 	if o.parquet != "" {
 		inner := run
 		run = func(sinks []fleet.Sink) error {
-			return badInput(replaceFile(o.parquet, func(hosts io.Writer) error {
+			return replaceFile(o.parquet, func(hosts io.Writer) error {
 				return replaceFile(findingsBeside(o.parquet), func(findings io.Writer) error {
 					return inner(append(sinks, fleet.NewParquet(hosts, findings, options)))
 				})
-			}))
+			})
 		}
 	}
 	return run(sinks)

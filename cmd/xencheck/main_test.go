@@ -66,7 +66,7 @@ func TestUnwritableOutput(t *testing.T) {
 		stderr string
 	}{
 		{&os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.EPIPE}, report.ExitInconclusive, ""},
-		{&os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}, report.ExitInternal, "xencheck: cannot write: /dev/stdout: no space left on device\n"},
+		{&os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}, report.ExitUsage, "xencheck: standard output: cannot be written: no space left on device\n"},
 	} {
 		s, _, errs := fake(nil)
 		s.out = brokenWriter{tc.err}

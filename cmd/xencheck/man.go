@@ -71,9 +71,10 @@ func manual(c *cobra.Command) string {
 		}{
 			{report.ExitOK, "Nothing at or above the threshold of --fail-on."},
 			{report.ExitFindings, "Findings; they beat what is inconclusive."},
-			{report.ExitUsage, "Wrong usage, or input that cannot be read."},
+			{report.ExitUsage, "Wrong usage, input that cannot be read, or output that cannot be written."},
 			{report.ExitInconclusive, "Inconclusive: nothing was found, but something that decides is not known."},
 			{report.ExitInternal, "A fault of xencheck itself."},
+			{report.ExitInterrupted, "A fleet was interrupted by Ctrl-C; what is done so far is written."},
 		} {
 			p.term(fmt.Sprintf(`\fB%d\fR`, e.code), roff(e.what))
 		}

@@ -19,15 +19,65 @@ func (s *streams) deliver(file string, write func(io.Writer) error) error {
 	if file != "" && file != "-" {
 		return badInput(replaceFile(file, write))
 	}
-	b := bufio.NewWriterSize(s.out, 64<<10)
+	b := bufio.NewWriterSize(labelled{s.out, "standard output"}, 64<<10)
 	err := write(b)
 	if err == nil {
 		err = b.Flush()
 	}
-	if err != nil && !closedPipe(err) {
-		return &failure{report.ExitInternal, fmt.Errorf("cannot write: %w", plainPath(err))}
+	var told *failure
+	switch {
+	case closedPipe(err):
+		return nil
+	case err != nil && !errors.As(err, &told):
+		return &failure{report.ExitInternal, err}
 	}
-	return nil
+	return err
+}
+
+// labelled is a writer whose errors say what could not be written: several files
+// may be on their way at once.
+type labelled struct {
+	w    io.Writer
+	name string
+}
+
+func (n labelled) Write(p []byte) (int, error) {
+	k, err := n.w.Write(p)
+	if err != nil {
+		err = badInput(fmt.Errorf("%s: cannot be written: %w", n.name, cause(err)))
+	}
+	return k, err
+}
+
+// whileRead passes on what is written for as long as somebody reads it; that
+// nobody does must not keep other files from being written.
+type whileRead struct {
+	w      io.Writer
+	closed bool
+}
+
+func (r *whileRead) Write(p []byte) (int, error) {
+	if r.closed {
+		return len(p), nil
+	}
+	n, err := r.w.Write(p)
+	if closedPipe(err) {
+		r.closed, n, err = true, len(p), nil
+	}
+	return n, err
+}
+
+// Flush hands on what a buffered writer holds.
+func (r *whileRead) Flush() error {
+	f, ok := r.w.(interface{ Flush() error })
+	if !ok || r.closed {
+		return nil
+	}
+	err := f.Flush()
+	if closedPipe(err) {
+		r.closed, err = true, nil
+	}
+	return err
 }
 
 // replaceFile puts new content into place whole or not at all: it is written
@@ -39,7 +89,7 @@ func replaceFile(name string, write func(io.Writer) error) error {
 
 // replaceFileAfter is replaceFile that does something else when the new content
 // is on the disk and the old one still in place.
-func replaceFileAfter(name string, write func(io.Writer) error, last func() error) (err error) {
+func replaceFileAfter(name string, write func(io.Writer) error, last func() error) error {
 	mode := fs.FileMode(0o666) // less the umask
 	old, err := os.Lstat(name)
 	switch {
@@ -56,8 +106,9 @@ func replaceFileAfter(name string, write func(io.Writer) error, last func() erro
 	if err != nil {
 		return fmt.Errorf("%s: cannot be written: %w", name, cause(err))
 	}
-	defer func() {
-		if err != nil {
+	placed := false
+	defer func() { // also after a panic
+		if !placed {
 			_ = f.Close()
 			_ = os.Remove(temp)
 		}
@@ -67,7 +118,11 @@ func replaceFileAfter(name string, write func(io.Writer) error, last func() erro
 			return fmt.Errorf("%s: %w", name, cause(err))
 		}
 	}
-	if err := write(f); err != nil {
+	if err := write(labelled{f, name}); err != nil {
+		var told *failure
+		if errors.As(err, &told) { // it names what it is about
+			return err
+		}
 		return fmt.Errorf("%s: %w", name, cause(err))
 	}
 	if err := f.Sync(); err != nil {
@@ -82,6 +137,7 @@ func replaceFileAfter(name string, write func(io.Writer) error, last func() erro
 	if err := os.Rename(temp, name); err != nil {
 		return fmt.Errorf("%s: cannot be replaced: %w", name, cause(err))
 	}
+	placed = true
 	return nil
 }
 

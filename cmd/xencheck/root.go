@@ -21,8 +21,9 @@ and judges it row by row by the support statement of a Xen release. On a host
 that runs Xen it judges how that Xen was built and booted, and its domains, as
 well. It only reads, needs no network, and says more when run as root.
 
-Exit codes: 0 nothing at or above the --fail-on threshold, 1 findings,
-2 wrong usage or bad input, 3 inconclusive, 4 internal error.`
+Exit codes: 0 nothing at or above the --fail-on threshold, 1 findings, 2 wrong
+usage, bad input or output that cannot be written, 3 inconclusive, 4 internal
+error; 130 a fleet that was interrupted.`
 
 const rootExample = `  xencheck                         judge this machine
   xencheck --xen 4.21 -v           by Xen 4.21, every row

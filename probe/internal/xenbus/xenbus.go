@@ -190,8 +190,14 @@ func (s *Store) exchange(ctx context.Context, m message) (message, error) {
 	defer cancel()
 	done := make(chan result, 1)
 	go func() {
-		reply, err := converse(s.conn, m)
-		done <- result{reply, err}
+		var r result
+		defer func() { // nobody else could: a panic here would end the process
+			if p := recover(); p != nil {
+				r = result{err: fmt.Errorf("%w: %v", ErrFailed, p)}
+			}
+			done <- r
+		}()
+		r.reply, r.err = converse(s.conn, m)
 	}()
 	select {
 	case r := <-done:

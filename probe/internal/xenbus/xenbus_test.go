@@ -284,3 +284,13 @@ func join(list []Permission) string {
 	}
 	return b.String()
 }
+
+type panicking struct{ io.ReadWriteCloser }
+
+func (panicking) Write([]byte) (int, error) { panic("boom") }
+
+func TestPanic(t *testing.T) {
+	if _, err := New(panicking{}).Read(t.Context(), "/libxl"); !errors.Is(err, ErrFailed) {
+		t.Error(err)
+	}
+}

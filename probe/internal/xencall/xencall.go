@@ -190,8 +190,14 @@ func (x *Xen) wait(ctx context.Context, op uint64, args [5]uint64) (int64, error
 	}
 	done := make(chan result, 1)
 	go func() {
-		ret, err := x.gate.Hypercall(op, args)
-		done <- result{ret, err}
+		var r result
+		defer func() { // nobody else could: a panic here would end the process
+			if p := recover(); p != nil {
+				r = result{err: fmt.Errorf("%w: %v", ErrFailed, p)}
+			}
+			done <- r
+		}()
+		r.ret, r.err = x.gate.Hypercall(op, args)
 	}()
 	select {
 	case r := <-done:

@@ -828,3 +828,10 @@ func TestOpenWithoutXen(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+func TestPanic(t *testing.T) {
+	x, _ := fake(func(*fakeGate, uint64, [5]uint64) (int64, error) { panic("boom") })
+	if _, _, err := x.Version(t.Context()); !errors.Is(err, ErrFailed) {
+		t.Error(err)
+	}
+}

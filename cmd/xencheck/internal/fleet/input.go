@@ -53,7 +53,15 @@ func (in *input) read(names []string) error {
 	return in.flush(false)
 }
 
-func (in *input) name(name string) error {
+// survive makes a record of a fault in here: it costs the rest of one input.
+func (in *input) survive(name string, err *error) {
+	if p := recover(); p != nil {
+		*err = in.fail(name, fault(p))
+	}
+}
+
+func (in *input) name(name string) (err error) {
+	defer in.survive(name, &err)
 	if name == "-" {
 		return in.open(StdinName, in.stdin, sniffAll, true, 0)
 	}
@@ -159,7 +167,8 @@ func sniffKind(name string) sniffing {
 
 // open feeds what a reader holds, whatever it is packed in. live says that the
 // reader may pause.
-func (in *input) open(name string, r io.Reader, want sniffing, live bool, depth int) error {
+func (in *input) open(name string, r io.Reader, want sniffing, live bool, depth int) (err error) {
+	defer in.survive(name, &err)
 	if depth > maxNested {
 		return in.fail(name, fmt.Errorf("packed more than %d times", maxNested))
 	}

@@ -425,3 +425,39 @@ func TestCells(t *testing.T) {
 		t.Errorf("%v, a table of no hosts: %q", err, out.String())
 	}
 }
+
+// faulty is a reader, and a renderer, with a fault.
+type faulty struct{ Finisher }
+
+func (faulty) Read([]byte) (int, error) { panic("boom") }
+func (faulty) Render(d []byte, r *Result) ([]byte, error) {
+	return d, fmt.Errorf("boom of %s", r.Host.Name)
+}
+
+// faultier does not even return.
+type faultier struct{ Finisher }
+
+func (faultier) Render([]byte, *Result) ([]byte, error) { panic("boom") }
+
+// A fault in here never ends the process: of a reader it costs the rest of its
+// input, of what is written it ends the run.
+func TestFaults(t *testing.T) {
+	good := record("good", "", 1) + "\n"
+	l := &lines{}
+	o := options(io.MultiReader(strings.NewReader(good), faulty{}), l)
+	file := filepath.Join(t.TempDir(), "h.json")
+	if err := os.WriteFile(file, []byte(good), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.Inputs = []string{"-", file}
+	f, err := Run(t.Context(), o)
+	if d := cmp.Diff([]string{"standard input:1@0 good supported", "standard input@0 internal error: boom", file + ":1@0 good supported"}, l.got); err != nil || d != "" || f.ExitCode != report.ExitInternal {
+		t.Errorf("%v, %v: %s", err, f.ExitCode, d)
+	}
+	nothing := Finisher(func(*report.Fleet) error { return nil })
+	for want, sink := range map[string]Sink{"internal error: boom": faultier{nothing}, "internal error: boom of good": faulty{nothing}} {
+		if _, err := Run(t.Context(), options(strings.NewReader(good), sink)); !errors.Is(err, ErrFault) || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}

@@ -14,6 +14,9 @@ import (
 // ErrFault marks a record that could not be judged because of a fault in here.
 var ErrFault = errors.New("internal error")
 
+// fault is the error of a panic.
+func fault(p any) error { return fmt.Errorf("%w: %v", ErrFault, p) }
+
 // worker decodes and judges one record after the other, on one goroutine. What
 // it needs for that is used again for the next record, unless a sink gets to
 // see the record later.
@@ -33,8 +36,14 @@ func newWorker(r *run) *worker {
 	}
 }
 
-// work judges a batch and renders what is wanted of it.
+// work judges a batch and renders what is wanted of it. What fails besides the
+// records ends the run: it is not known what was left out.
 func (w *worker) work(ctx context.Context, b *batch) {
+	defer func() {
+		if p := recover(); p != nil {
+			b.err = fault(p)
+		}
+	}()
 	for len(b.out) < len(w.renderers) {
 		b.out = append(b.out, nil)
 	}
@@ -76,7 +85,7 @@ func (w *worker) tell(b *batch, res Result, boiled boiled) {
 	for k, s := range w.renderers {
 		var err error
 		if b.out[k], err = s.Render(b.out[k], &res); err != nil {
-			b.err = err
+			b.err = fmt.Errorf("%w: %w", ErrFault, err)
 			return
 		}
 	}
@@ -95,7 +104,7 @@ func (w *worker) one(ctx context.Context, b *batch, it *item) (res Result, boile
 	res = Result{Place: it.place, Err: it.err}
 	defer func() {
 		if p := recover(); p != nil {
-			res = Result{Place: it.place, Err: fmt.Errorf("%w: %v", ErrFault, p)}
+			res = Result{Place: it.place, Err: fault(p)}
 		}
 	}()
 	if res.Err == nil {

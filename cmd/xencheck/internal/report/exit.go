@@ -14,7 +14,7 @@ type ExitCode int
 const (
 	ExitOK           ExitCode = 0 // nothing at or above the threshold
 	ExitFindings     ExitCode = 1 // something at or above the threshold; beats 3
-	ExitUsage        ExitCode = 2 // wrong usage or bad input
+	ExitUsage        ExitCode = 2 // wrong usage, bad input, or output that cannot be written
 	ExitInconclusive ExitCode = 3 // nothing found, but something that decides is unknown
 	ExitInternal     ExitCode = 4 // a fault of xencheck itself
 	// ExitInterrupted ends a fleet that was interrupted by Ctrl-C, as shells
