@@ -11,11 +11,11 @@ import (
 // newSchema returns the command that documents the JSON.
 func newSchema(s *streams) *cobra.Command {
 	return &cobra.Command{
-		Use:   "schema [report|facts|comparison|domains|fleet|error]",
+		Use:   "schema [report|facts|comparison|domains|fleet|gate|error]",
 		Short: "Show the JSON Schema of what xencheck writes",
 		Long: `Schema writes the JSON Schema (draft 2020-12) of a report, of the facts that
-collect writes, or of what compare, domain or fleet write: fleet is the summary,
-error what stands for a record that could not be used. The default is report.`,
+collect writes, or of what compare, domain, fleet or gate write: fleet is the
+summary, error what stands for a record that could not be used. The default is report.`,
 		Args:      usageArgs(cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs)),
 		ValidArgs: report.SchemaNames(),
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -15,7 +15,7 @@ import (
 type Version struct {
 	Major, Minor int
 	Point        int    // of 4.17.7; -1 when the version has none
-	Pre          string // rc4, pre, unstable: before the release; empty for none
+	Pre          string // rc4, pre, unstable, snapshot: before the release; empty for none
 	Commits      int    // on the release's branch after the point release
 	Commit       string // abbreviated; empty when the version names none
 }
@@ -29,8 +29,10 @@ var ErrNoRelease = errors.New("names no release of Xen")
 
 var (
 	// Years and dates are no releases: Xen counts in small numbers.
-	leading = lazy(`^([0-9]{1,2})\.([0-9]{1,3})(?:\.([0-9]{1,3}))?($|[^0-9A-Za-z].*$|(?:rc|pre).*$)`)
-	early   = lazy(`^[~.+-]?(?:0\.)?(rc[0-9]*|pre|unstable)(?:$|[^a-z])`)
+	leading = lazy(`^([1-9][0-9]?)\.(0|[1-9][0-9]{0,2})(?:\.([0-9]{1,3}))?($|[^0-9A-Za-z].*$|(?:rc|pre).*$)`)
+	early   = lazy(`^[~._+-]?(?:0\.)?(rc[0-9]*|pre|unstable|alpha[0-9]*|beta[0-9]*)(?:$|[^a-z])`)
+	// What sorts before the release by a tilde was taken before it.
+	snapshot = lazy(`^~(?:git|hg|dev|[0-9]{6})`)
 	// Debian writes 4.17.7+13-g2445b30a44 as git describe does; others with a
 	// dot or a caret (https://docs.fedoraproject.org, Versioning).
 	ahead = lazy(`^[+.^](?:git)?([0-9]{1,6})[-.]g([0-9a-f]{7,40})(?:$|[^0-9a-f])`)
@@ -62,6 +64,8 @@ func Parse(text string) (Version, error) {
 	rest := m[4]
 	if e := early().FindStringSubmatch(rest); e != nil {
 		v.Pre = e[1]
+	} else if snapshot().MatchString(rest) {
+		v.Pre = "snapshot"
 	}
 	if a := ahead().FindStringSubmatch(rest); a != nil {
 		v.Commits, v.Commit = number(a[1]), a[2]

@@ -14,7 +14,7 @@ var schemaDefs string
 
 // SchemaNames lists what [JSONSchema] knows.
 func SchemaNames() []string {
-	return []string{"report", "facts", "comparison", "domains", "fleet", "error"}
+	return []string{"report", "facts", "comparison", "domains", "fleet", "gate", "error"}
 }
 
 // JSONSchema returns the JSON Schema (draft 2020-12) of one of [SchemaNames].
