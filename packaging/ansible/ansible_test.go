@@ -28,16 +28,26 @@ import (
 type host struct {
 	name, address string
 	python        bool   // whether Ansible's modules run there
+	become        bool   // Ansible comes as somebody else, and becomes root by sudo
 	prepare       string // shell commands in its file system, before sshd starts
 }
 
+// auditor is who may become root. Nothing resolves the name of such a host, and
+// sudo says so each time.
+const auditor = `useradd -m auditor; usermod -p '*' auditor; echo 'auditor ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/auditor
+echo '127.0.0.1 localhost' > /etc/hosts; echo 'hosts: files' > /etc/nsswitch.conf
+printf 'passwd: files\ngroup: files\nshadow: files\n' >> /etc/nsswitch.conf
+`
+
 func hosts() []host {
 	return []host{
-		{"plain1", "10.213.0.1", true, ""},
-		{"plain2", "10.213.0.2", true, "rm -rf /usr/local/bin/python3*"},
-		{"nopython", "10.213.0.3", false, "rm -f /usr/bin/python3* /usr/local/bin/python3* /usr/bin/python"},
-		{"minimal", "10.213.0.4", false, "rm -rf /usr/lib/python3*/json /usr/local/lib/python3*/json"},
-		{"arm", "10.213.0.5", true, `printf '#!/bin/sh\necho aarch64\n' > /usr/local/bin/uname; chmod 755 /usr/local/bin/uname`},
+		{"plain1", "10.213.0.1", true, false, ""},
+		{"plain2", "10.213.0.2", true, false, "rm -rf /usr/local/bin/python3*"},
+		{"nopython", "10.213.0.3", false, false, "rm -f /usr/bin/python3* /usr/local/bin/python3* /usr/bin/python"},
+		{"minimal", "10.213.0.4", false, false, "rm -rf /usr/lib/python3*/json /usr/local/lib/python3*/json"},
+		{"arm", "10.213.0.5", true, false, `printf '#!/bin/sh\necho aarch64\n' > /usr/local/bin/uname; chmod 755 /usr/local/bin/uname`},
+		{"sudo", "10.213.0.6", true, true, auditor},
+		{"sudobare", "10.213.0.7", false, true, auditor + "rm -f /usr/bin/python3* /usr/local/bin/python3* /usr/bin/python"},
 	}
 }
 
@@ -97,6 +107,9 @@ func TestRole(t *testing.T) {
 		}
 		s.kept(h)
 	}
+	if page, err := os.ReadFile(filepath.Join(s.dir, "xencheck", "fleet.html")); err != nil || !bytes.Contains(page, fmt.Appendf(nil, "<title>Xen support of %d hosts</title>", len(reachable))) {
+		t.Errorf("a page of %d hosts: %v", len(reachable), err)
+	}
 	if n := r.Stats["nobody"].Unreachable; n != 1 {
 		t.Errorf("nobody is unreachable %d times, want 1", n)
 	}
@@ -121,7 +134,7 @@ func TestRole(t *testing.T) {
 		case !h.python && got != "":
 			t.Errorf("%s: a binary was left behind", h.name)
 		}
-		if left := s.ssh(h, "ls -A /root/.ansible/tmp 2>/dev/null || true"); left != "" {
+		if left := s.ssh(h, "ls -A /root/.ansible/tmp /home/auditor/.ansible/tmp 2>/dev/null | grep -v ':$' || true"); left != "" {
 			t.Errorf("%s: left behind: %s", h.name, left)
 		}
 	}
@@ -151,7 +164,7 @@ func need(t *testing.T) {
 	}
 	for program, pkg := range map[string]string{
 		"ansible-playbook": "ansible", "/usr/sbin/sshd": "openssh-server", "ssh": "openssh-client", "ssh-keygen": "openssh-client",
-		"ip": "iproute2", "unshare": "util-linux", "mount": "mount", "chroot": "coreutils",
+		"ip": "iproute2", "unshare": "util-linux", "mount": "mount", "chroot": "coreutils", "sudo": "sudo",
 	} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skipf("%s is not installed (package %s)", program, pkg)
@@ -203,7 +216,11 @@ func build(t *testing.T) *site {
 		s.run("ip", "-n", ns, "link", "set", "lo", "up")
 		s.run("ip", "-n", ns, "link", "set", "eth0", "up")
 		s.boot(ns, h, key)
-		inventory += h.name + " ansible_host=" + h.address + "\n"
+		inventory += h.name + " ansible_host=" + h.address
+		if h.become {
+			inventory += " ansible_user=auditor ansible_become=true"
+		}
+		inventory += "\n"
 	}
 	write := func(name, text string) {
 		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {
@@ -272,12 +289,12 @@ mount -t proc proc /mnt/m/proc; mount --rbind /sys /mnt/m/sys; mount --rbind /de
 mount -t tmpfs none /mnt/m/run; mkdir -p /mnt/m/run/sshd
 mount -t tmpfs none /mnt/m/root
 rm -rf /mnt/m/etc/ansible /mnt/m/usr/local/bin/xencheck
-mkdir -p /mnt/m/root/.ssh /mnt/m/etc/xc
-cp "$KEY.pub" /mnt/m/root/.ssh/authorized_keys
+mkdir -p /mnt/m/etc/xc
+cp "$KEY.pub" /mnt/m/etc/xc/authorized_keys
 cp "$KEY-host" /mnt/m/etc/xc/key
 cat > /mnt/m/etc/xc/sshd_config <<E
 HostKey /etc/xc/key
-AuthorizedKeysFile /root/.ssh/authorized_keys
+AuthorizedKeysFile /etc/xc/authorized_keys
 PermitRootLogin prohibit-password
 StrictModes no
 UsePAM no

@@ -43,7 +43,7 @@ func columns() []column {
 		{"rows", func(_ *Result, j *Judgement) string {
 			var names []string
 			for _, h := range j.Hurts {
-				names = append(names, h.Name())
+				names = append(names, report.Clean(h.Name()))
 			}
 			return strings.Join(names, "; ")
 		}},
@@ -95,7 +95,11 @@ func (c *CSV) Render(dst []byte, r *Result) ([]byte, error) {
 	}
 	for i := range r.Judgements {
 		for _, col := range columns() {
-			dst = append(appendCell(dst, col.of(r, &r.Judgements[i])), ',')
+			text := col.of(r, &r.Judgements[i])
+			if col.name != "rows" { // which is clean, and as long as it is
+				text = report.Clean(text)
+			}
+			dst = append(appendClean(dst, text), ',')
 		}
 		dst = endRow(dst)
 	}
@@ -107,8 +111,10 @@ func endRow(dst []byte) []byte { return append(dst[:len(dst)-1], '\n') }
 
 // appendCell appends one cell. Foreign text is made printable, and gets a quote
 // in front of what a spreadsheet would run as a formula.
-func appendCell(dst []byte, s string) []byte {
-	s = report.Clean(s)
+func appendCell(dst []byte, s string) []byte { return appendClean(dst, report.Clean(s)) }
+
+// appendClean appends one cell of printable text.
+func appendClean(dst []byte, s string) []byte {
 	if s != "" && strings.ContainsRune("=+-@", rune(s[0])) {
 		s = "'" + s
 	}

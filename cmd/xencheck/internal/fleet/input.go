@@ -196,6 +196,8 @@ func (in *input) open(name string, r io.Reader, want sniffing, live bool, depth 
 		return in.tar(name, p, depth)
 	case isSources:
 		return in.sources(name, p)
+	case isUTF16:
+		return in.fail(name, errors.New("in UTF-16; JSON is read in UTF-8: iconv -f UTF-16 -t UTF-8 makes it that"))
 	case isForeign:
 		return in.fail(name, errors.New("packed in a way that is not read here; tar, gzip and zstd are"))
 	}

@@ -207,6 +207,7 @@ func TestDirectory(t *testing.T) {
 func TestForm(t *testing.T) {
 	for head, want := range map[string]form{
 		"{": isObject, " \n\t{": isObject, "\ufeff{": isObject, "[": isList, "\x1f\x8b\x08\x00": isGzip, "\x28\xb5\x2f\xfd": isZstd,
+		"\xff\xfe{\x00": isUTF16, "\xfe\xff\x00[": isUTF16, "\xff\xfehi": isText, "\xff\xfe": isText,
 		"PK\x03\x04": isForeign, "PK": isText, "hello\n": isText, "": isText, string(tarOf(t, member{"a", "b"})[:1024]): isTar,
 		"MANIFEST.json" + string(make([]byte, 600)): isText,
 	} {

@@ -49,6 +49,8 @@ func (s *HTML) Record(r *Result) error {
 		s.page.Fail(page.Failure{Place: report.Clean(r.Place.String()), Cause: report.Clean(r.Err.Error())})
 	case r.Selected:
 		s.page.Add(s.host(r))
+	default:
+		s.page.LeaveOut(r.Host.Name, moment(r.Host.CollectedAt))
 	}
 	return nil
 }
@@ -57,15 +59,9 @@ func (s *HTML) Record(r *Result) error {
 func (s *HTML) host(r *Result) page.Host {
 	h := r.Host
 	out := page.Host{
-		ID: report.Clean(h.Name), Source: report.Clean(r.Place.String()), Arch: string(h.Machine.Arch.Value),
+		Key: h.Name, Collected: moment(h.CollectedAt), ID: report.Clean(h.Name), Source: report.Clean(r.Place.String()), Arch: string(h.Machine.Arch.Value),
 		Board: report.Clean(report.ProductName(h)), CPU: report.Clean(strings.Join(report.CPUNames(h), " + ")),
 		CPUs: int(least(h.CPU.Physical)), Memory: least(h.Memory.Physical), IOMMU: report.Clean(report.IOMMUNames(h)), GIC: gicName(h),
-	}
-	if out.ID == "" {
-		out.ID = out.Source
-	}
-	if h.CollectedAt != nil {
-		out.Collected = *h.CollectedAt
 	}
 	if x := xenOf(h); x.branch != "" {
 		out.Xen = x.branch
@@ -151,9 +147,6 @@ func (s *HTML) Finish(f *report.Fleet) error {
 			note += "; " + w
 		}
 		s.page.Note(report.Clean(note))
-	}
-	if n := f.Bad - len(f.BadRecords); n > 0 && len(f.BadRecords) > 0 {
-		s.page.Note(fmt.Sprintf("%d records could not be judged.", f.Bad))
 	}
 	return s.page.Write(s.w)
 }

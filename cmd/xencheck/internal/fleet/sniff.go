@@ -19,10 +19,11 @@ const (
 	isTar                 // POSIX ustar and its kin
 	isSources             // a tar that collect --raw wrote
 	isForeign             // a known way that is not read
+	isUTF16               // begins like JSON in UTF-16 (RFC 8259 allows UTF-8 alone)
 )
 
 // ours reports whether something that nobody named is worth reading.
-func (f form) ours() bool { return f != isText && f != isList && f != isForeign }
+func (f form) ours() bool { return f != isText && f != isList && f != isForeign && f != isUTF16 }
 
 // peeker is a reader whose beginning can be looked at first.
 type peeker struct {
@@ -88,6 +89,10 @@ func formOf(head []byte) (f form, more bool) {
 		{"BZh", isForeign},
 		{"\xfd7zXZ\x00", isForeign},
 		{"PK\x03\x04", isForeign},
+		{"\xff\xfe{\x00", isUTF16},
+		{"\xff\xfe[\x00", isUTF16},
+		{"\xfe\xff\x00{", isUTF16},
+		{"\xfe\xff\x00[", isUTF16},
 	} {
 		if bytes.HasPrefix(head, []byte(m.magic)) {
 			return m.is, false

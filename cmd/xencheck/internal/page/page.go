@@ -62,7 +62,9 @@ type Verdict struct {
 
 // Host is one line of the page's table.
 type Host struct {
-	ID     string
+	// Key tells hosts apart; records with an empty one are a host each.
+	Key    string
+	ID     string // what the host is called; empty where it has no name
 	Source string // where its facts were read: file:line
 	Arch   string
 	Board  string
@@ -77,9 +79,9 @@ type Host struct {
 	Ends time.Time
 	// Verdicts has one for each release of the fleet, in their order.
 	Verdicts []Verdict
-	// Collected is when the facts were collected: of several records of one
-	// host the newest counts, and of one moment the last.
-	Collected time.Time
+	// Collected is when the facts were collected, in seconds since 1970: of
+	// several records of one host the newest counts, and of one moment the last.
+	Collected uint32
 }
 
 // Failure is a record that could not be judged.
@@ -108,7 +110,8 @@ type grade struct {
 type Page struct {
 	data     data
 	hosts    []row
-	named    map[string]int // index into hosts by name; hosts without one cannot be told apart
+	named    map[string]int // index into hosts by key
+	failed   int            // records that could not be judged
 	strings  table[string]
 	findings table[[8]int]
 	verdicts table[string]
@@ -179,7 +182,8 @@ type row struct {
 	mem                   int64
 	iommu, gic, xen, ends int
 	verdicts              []int
-	at                    int64 // when its facts were collected
+	at                    uint32 // when its facts were collected
+	out                   bool   // a filter leaves the host out
 }
 
 // table gives each distinct value a number.
@@ -218,18 +222,38 @@ func (p *Page) Add(h Host) {
 		}
 		r.verdicts = append(r.verdicts, p.verdict(v))
 	}
-	r.at = h.Collected.UnixNano()
-	i, ok := p.named[h.ID]
+	r.at = h.Collected
+	if r.id == "" {
+		r.id = h.Source
+	}
+	p.enter(h.Key, r)
+}
+
+// LeaveOut takes a record that a filter leaves out: if it is the newest of its
+// host, so is the host.
+func (p *Page) LeaveOut(key string, collected uint32) {
+	if key != "" {
+		p.enter(key, row{at: collected, out: true})
+	}
+}
+
+// enter keeps the newest record of each host.
+func (p *Page) enter(key string, r row) {
+	i, ok := p.named[key]
 	switch {
-	case !ok && h.ID != "":
-		p.named[h.ID] = len(p.hosts)
-		p.hosts = append(p.hosts, r)
-	case !ok:
+	case !ok || key == "":
+		if key != "" {
+			p.named[key] = len(p.hosts)
+		}
 		p.hosts = append(p.hosts, r)
 	case r.at >= p.hosts[i].at:
 		p.hosts[i] = r
 	}
 }
+
+// maxFailures bounds the records that could not be judged and are listed; more
+// are only counted.
+const maxFailures = 1000
 
 // verdict numbers a verdict; those that are the same share a number.
 func (p *Page) verdict(v Verdict) int {
@@ -256,7 +280,9 @@ func (p *Page) verdict(v Verdict) int {
 
 // Fail takes a record that could not be judged.
 func (p *Page) Fail(f Failure) {
-	p.data.Failures = append(p.data.Failures, [2]string{f.Place, f.Cause})
+	if p.failed++; p.failed <= maxFailures {
+		p.data.Failures = append(p.data.Failures, [2]string{f.Place, f.Cause})
+	}
 }
 
 // Note takes a sentence that the page shows below its heading.
@@ -266,7 +292,11 @@ func (p *Page) Note(s string) { p.data.Notes = append(p.data.Notes, s) }
 // page's own security policy by their digests, so that nothing else runs, not
 // even something that a host's name would smuggle in.
 func (p *Page) Write(w io.Writer) error {
+	p.hosts = slices.DeleteFunc(p.hosts, func(r row) bool { return r.out })
 	d := p.data
+	if n := p.failed - len(d.Failures); n > 0 {
+		d.Notes = append(slices.Clone(d.Notes), fmt.Sprintf("%d more records could not be judged than are listed here.", n))
+	}
 	d.Strings, d.Findings = p.strings.list, p.findings.list
 	slices.SortStableFunc(p.hosts, func(a, b row) int {
 		return cmp.Or(strings.Compare(natural(a.id), natural(b.id)), strings.Compare(a.id, b.id))
@@ -282,7 +312,7 @@ func (p *Page) Write(w io.Writer) error {
 	}
 	var b bytes.Buffer
 	if err := t.Execute(&b, map[string]any{
-		"Hosts":  len(p.hosts),
+		"Title":  title(len(p.hosts)),
 		"Tool":   p.data.Tool,
 		"Policy": "default-src 'none'; img-src data:; style-src '" + digest(style) + "'; script-src '" + digest(script) + "'",
 		"Style":  template.CSS(style),
@@ -293,6 +323,13 @@ func (p *Page) Write(w io.Writer) error {
 	}
 	_, err = w.Write(b.Bytes())
 	return err
+}
+
+func title(hosts int) string {
+	if hosts == 1 {
+		return "Xen support of 1 host"
+	}
+	return fmt.Sprintf("Xen support of %d hosts", hosts)
 }
 
 func (p *Page) columns() columns {

@@ -134,3 +134,42 @@ func TestSelfContained(t *testing.T) {
 		t.Error("the policy does not name the script")
 	}
 }
+
+// The newest record of a host counts, whatever it is called, also if a filter
+// leaves it out; those of hosts without a name are hosts of their own.
+func TestNewest(t *testing.T) {
+	p := New("t", day, []Release{{Name: "4.22"}})
+	for i, h := range []Host{
+		{Key: "a", ID: "a", Collected: 5}, {Key: "a", ID: "a", Collected: 4}, // older
+		{Key: "b\x01", ID: "b?", Collected: 5}, {Key: "b\x02", ID: "b?"}, // look alike
+		{Key: "c", ID: "c"}, {Key: "c", ID: "c"}, // of one moment
+		{}, {},
+		{Key: "d", ID: "d", Collected: 1}, {Key: "e", ID: "e", Collected: 3}, {Key: "f", ID: "f", Collected: 3},
+	} {
+		h.Source = fmt.Sprint("s", i%7)
+		p.Add(h)
+	}
+	p.LeaveOut("d", 2)
+	p.LeaveOut("e", 2)
+	p.LeaveOut("f", 3)
+	p.LeaveOut("", 3)
+	p.LeaveOut("g", 3)
+	for range maxFailures + 2 {
+		p.Fail(Failure{"x", "y"})
+	}
+	html := written(t, p)
+	d := dataOf(t, html)
+	var got []string
+	for i, id := range d.Hosts.ID {
+		got = append(got, id+" "+d.Hosts.Source[i])
+	}
+	if want := "a s0, b? s2, b? s3, c s5, e s2, s0 s0, s6 s6"; strings.Join(got, ", ") != want {
+		t.Errorf("got  %s\nwant %s", strings.Join(got, ", "), want)
+	}
+	if !strings.Contains(html, "<title>Xen support of 7 hosts</title>") || len(d.Failures) != maxFailures || len(d.Notes) != 1 || d.Notes[0] != "2 more records could not be judged than are listed here." {
+		t.Errorf("%d failures, notes %q", len(d.Failures), d.Notes)
+	}
+	if title(1) != "Xen support of 1 host" {
+		t.Error(title(1))
+	}
+}

@@ -47,7 +47,7 @@ type Fleet struct {
 	// Unknown lists what keeps hosts from being judged, most hosts first.
 	Unknown []FleetHurt `json:"unknown"`
 	// Upgrades tells, for each release that was asked for but the first, what
-	// changes from the one before it.
+	// changes from the first to it.
 	Upgrades []FleetUpgrade `json:"upgrades"`
 	// Hardware groups hosts that are alike, largest group first.
 	Hardware []FleetHardware `json:"hardware"`

@@ -89,7 +89,12 @@ func (f *Fleet) verdicts(p *page) {
 	}
 	p.blank()
 	p.head(sgrBold, "Hosts by verdict, for "+strings.Join(f.intentTitles(), ", "))
-	p.grid(2, rows)
+	if p.grid(2, rows) {
+		return
+	}
+	for _, v := range f.Verdicts {
+		p.field(2, fmt.Sprintf("by %s, %s:", f.releaseOf(v), hosts(v.Hosts)), v.Grades.words())
+	}
 }
 
 // releaseOf names the release of a line, and why it was taken.
@@ -132,8 +137,18 @@ func gradeHead(g rules.Grade) string {
 
 // reasons writes what hurts most, and what could not be told.
 func (f *Fleet) reasons(p *page) {
-	f.hurtList(p, "What keeps hosts from being supported, most hosts first", f.Hurts)
-	f.hurtList(p, "What could not be told, and why", f.Unknown)
+	for _, part := range []struct {
+		head    string
+		list    []FleetHurt
+		domains bool
+	}{
+		{"What keeps hosts from being supported, most hosts first", f.Hurts, false},
+		{"What could not be told, and why", f.Unknown, false},
+		{"What keeps domains of hosts from being supported, most hosts first", f.Hurts, true},
+		{"What could not be told of domains of hosts, and why", f.Unknown, true},
+	} {
+		f.hurtList(p, part.head, slices.DeleteFunc(slices.Clone(part.list), func(h FleetHurt) bool { return h.Domains != part.domains }))
+	}
 }
 
 func (f *Fleet) hurtList(p *page, head string, list []FleetHurt) {
@@ -142,30 +157,50 @@ func (f *Fleet) hurtList(p *page, head string, list []FleetHurt) {
 	}
 	p.blank()
 	p.head(sgrBold, head)
+	groups := alike(list)
 	width := 0
-	for _, h := range list {
-		width = max(width, len(thousands(h.Hosts)))
+	for _, g := range groups {
+		width = max(width, len(thousands(g[0].Hosts)))
 	}
-	for _, h := range first(p, list) {
-		m := markOf(h.Grade)
-		n := thousands(h.Hosts)
-		p.item(2, m, "", strings.Repeat("\u00a0", width-len(n))+n+" "+f.hurtWords(h))
-		if h.Do != "" {
-			p.field(width+5, "Do:", h.Do)
+	for _, g := range first(p, groups) {
+		m := markOf(g[0].Grade)
+		n := thousands(g[0].Hosts)
+		p.item(2, m, "", strings.Repeat("\u00a0", width-len(n))+n+" "+f.hurtWords(g))
+		if g[0].Do != "" {
+			p.field(width+5, "Do:", g[0].Do)
 		}
 	}
-	p.more(len(list))
+	p.more(len(groups))
+}
+
+// alike puts together what differs in nothing but its row: one cause keeps many
+// rows from being judged.
+func alike(list []FleetHurt) [][]FleetHurt {
+	var groups [][]FleetHurt
+	for _, h := range list {
+		i := slices.IndexFunc(groups, func(g []FleetHurt) bool {
+			o := g[0]
+			return h.Cause != "" && o.Cause == h.Cause && o.Do == h.Do && o.Domains == h.Domains && o.Hosts == h.Hosts && slices.Equal(o.ByAsked, h.ByAsked)
+		})
+		if i < 0 {
+			groups = append(groups, []FleetHurt{h})
+		} else {
+			groups[i] = append(groups[i], h)
+		}
+	}
+	return groups
 }
 
 // hurtWords says what hurts and how.
-func (f *Fleet) hurtWords(h FleetHurt) string {
-	words := gradeWords(h.Grade)
-	if h.Cause != "" {
-		words = h.Cause
+func (f *Fleet) hurtWords(alike []FleetHurt) string {
+	h := alike[0]
+	var titles []string
+	for _, h := range alike {
+		titles = append(titles, h.Title)
 	}
-	s := h.Title + ": " + words
-	if h.Domains {
-		s = "Domains: " + s
+	s := h.Title + ": " + h.words()
+	if len(titles) > 1 { // then it is the cause that matters
+		s = h.Cause + ": " + strings.Join(titles, "; ")
 	}
 	if len(f.Asked) > 1 {
 		var by []string
@@ -175,6 +210,14 @@ func (f *Fleet) hurtWords(h FleetHurt) string {
 		s += " (" + strings.Join(by, ", ") + ")"
 	}
 	return s
+}
+
+// words says how it hurts, or why that is not known.
+func (h FleetHurt) words() string {
+	if h.Cause != "" {
+		return h.Cause
+	}
+	return gradeWords(h.Grade)
 }
 
 // gradeWords says what a grade means for a reason.
@@ -212,11 +255,23 @@ func (f *Fleet) upgrades(p *page) {
 			what string
 		}{{markGood, u.Gains, "no longer"}, {markBad, u.Losses, "now"}} {
 			for _, h := range first(p, side.list) {
-				p.item(2, side.m, "", fmt.Sprintf("%s %s: %s %s", thousands(h.Hosts), h.Title, side.what, gradeWords(h.Grade)))
+				subject := h.Title
+				if h.Domains {
+					subject = "Domains: " + subject
+				}
+				p.item(2, side.m, "", fmt.Sprintf("%s %s: %s", thousands(h.Hosts), subject, h.changed(side.what)))
 			}
 			p.more(len(side.list))
 		}
 	}
+}
+
+// changed says what no longer hurts, or now does.
+func (h FleetHurt) changed(what string) string {
+	if h.Grade == rules.GradeUnknown {
+		return what + " unknown (" + h.words() + ")"
+	}
+	return what + " " + gradeWords(h.Grade)
 }
 
 // horizons writes when the support of the Xen that hosts have ends.
@@ -383,8 +438,9 @@ func thousands(n int) string {
 }
 
 // grid writes a table: the first column to the left, the others to the right.
-// Where a line is too long for the page, each cell but the first gets a line.
-func (p *page) grid(indent int, rows [][]string) {
+// Where a line would be too long for the page, it writes nothing and returns
+// false.
+func (p *page) grid(indent int, rows [][]string) bool {
 	widths := make([]int, len(rows[0]))
 	total := indent
 	for _, row := range rows {
@@ -396,13 +452,7 @@ func (p *page) grid(indent int, rows [][]string) {
 		total += w + 2
 	}
 	if total-2 > p.style.Width {
-		for _, row := range rows[1:] {
-			p.text(indent, row[0])
-			for i, cell := range row[1:] {
-				p.field(indent+2, rows[0][i+1]+":", cell)
-			}
-		}
-		return
+		return false
 	}
 	for _, row := range rows {
 		line := strings.Repeat(" ", indent)
@@ -418,4 +468,5 @@ func (p *page) grid(indent int, rows [][]string) {
 		}
 		p.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
+	return true
 }
