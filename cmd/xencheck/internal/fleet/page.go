@@ -74,10 +74,9 @@ func (s *HTML) host(r *Result) page.Host {
 		v := page.Verdict{Grade: string(j.Grade), By: j.Statement.Release}
 		if j.Report != nil {
 			v.Words = report.AnswerWords(j.Report.Overall)
-			for _, i := range j.Report.Overall.Because {
-				// Where a release is old, all its rows are worse for that one reason.
-				if f := &j.Report.Findings[i]; slices.ContainsFunc(j.Hurts, func(h *Hurt) bool { return h.Title == f.Title }) {
-					v.Findings = append(v.Findings, finding(f))
+			for _, h := range j.Hurts {
+				if f := hurtFinding(j.Report, h); f != nil {
+					v.Findings = append(v.Findings, finding(f, h.Grade))
 				}
 			}
 		}
@@ -86,11 +85,28 @@ func (s *HTML) host(r *Result) page.Host {
 	return out
 }
 
+// hurtFinding returns the finding that a hurt of a host is about; nil for one of
+// its domains.
+func hurtFinding(r *report.Report, h *Hurt) *rules.Finding {
+	if h.Domains {
+		return nil
+	}
+	i := slices.IndexFunc(r.Findings, func(f rules.Finding) bool {
+		if f.Row == nil {
+			return h.Key == "" && f.Title == h.Title
+		}
+		return f.Row.Key == h.Key && f.Title == h.Title
+	})
+	if i < 0 {
+		return nil
+	}
+	return &r.Findings[i]
+}
+
 // finding lays out one finding.
-func finding(f *rules.Finding) page.Finding {
-	g, _ := f.Grade()
+func finding(f *rules.Finding, g rules.Grade) page.Finding {
 	out := page.Finding{
-		Title: report.Clean(f.Title), Words: report.Clean(report.OutcomeWords(*f)), Open: g == rules.GradeUnknown,
+		Title: report.Clean(f.Title), Words: report.Clean(report.OutcomeWords(*f)), Grade: string(g),
 		Seen: report.Clean(report.SeenWords(f.Seen)), Why: report.Clean(f.Why), Do: report.Clean(f.Do),
 	}
 	if f.Row != nil {

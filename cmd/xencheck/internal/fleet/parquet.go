@@ -68,16 +68,22 @@ func judged(h tables.Host, j *Judgement) (tables.Host, []tables.Finding) {
 	if j.Report == nil {
 		return h, nil
 	}
+	lowering := map[*rules.Finding]bool{}
+	for _, hurt := range j.Hurts {
+		if f := hurtFinding(j.Report, hurt); f != nil {
+			lowering[f] = true
+		}
+	}
 	var fs []tables.Finding
 	for i := range j.Report.Findings {
 		f := &j.Report.Findings[i]
-		decides := slices.Contains(j.Report.Overall.Because, i)
-		if !decides && f.InUse != rules.Yes {
+		decides, lowers := slices.Contains(j.Report.Overall.Because, i), lowering[f]
+		if !decides && !lowers && f.InUse != rules.Yes {
 			continue
 		}
 		out := tables.Finding{
-			ID: h.ID, Release: h.Release, Revision: h.Revision, Title: report.Clean(f.Title), Rule: f.Rule, Outcome: string(f.Outcome),
-			Functional: string(f.Level.Functional), Security: string(f.Level.Security), InUse: string(f.InUse), Decides: decides,
+			ID: h.ID, Source: h.Source, SourceLine: h.Line, Release: h.Release, Revision: h.Revision, Title: report.Clean(f.Title), Rule: f.Rule, Outcome: string(f.Outcome),
+			Functional: string(f.Level.Functional), Security: string(f.Level.Security), InUse: string(f.InUse), Decides: decides, Lowers: lowers,
 			Seen: report.Clean(report.SeenWords(f.Seen)), Why: report.Clean(f.Why), Do: report.Clean(f.Do),
 		}
 		if f.Row != nil {

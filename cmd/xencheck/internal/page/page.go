@@ -46,7 +46,7 @@ type Finding struct {
 	Key   string // of the row; empty when no row is meant
 	Place string // where the row stands: "4.22, line 44"
 	Words string // what it comes to
-	Open  bool   // could not be determined
+	Grade string // what it comes to, as a grade of the report
 	Seen  string
 	Why   string
 	Do    string
@@ -139,7 +139,7 @@ type data struct {
 	Failures [][2]string `json:"failures"`
 	Notes    []string    `json:"notes"`
 	Strings  []string    `json:"strings"`
-	Findings [][8]int    `json:"findings"` // title, key, place, words, open, seen, why, do
+	Findings [][8]int    `json:"findings"` // title, key, place, words, grade, seen, why, do
 	Verdicts []verdict   `json:"verdicts"`
 	Hosts    columns     `json:"hosts"`
 }
@@ -255,20 +255,20 @@ func (p *Page) enter(key string, r row) {
 // are only counted.
 const maxFailures = 1000
 
+// gradeIndex numbers a grade; what is none counts as unknown.
+func gradeIndex(id string) int {
+	if g := slices.IndexFunc(grades, func(g grade) bool { return g.ID == id }); g >= 0 {
+		return g
+	}
+	return slices.IndexFunc(grades, func(g grade) bool { return g.ID == "unknown" })
+}
+
 // verdict numbers a verdict; those that are the same share a number.
 func (p *Page) verdict(v Verdict) int {
 	s := p.strings.of
-	g := slices.IndexFunc(grades, func(g grade) bool { return g.ID == v.Grade })
-	if g < 0 {
-		g = slices.IndexFunc(grades, func(g grade) bool { return g.ID == "unknown" })
-	}
-	out := verdict{Grade: g, Words: s(v.Words), By: s(v.By), Findings: []int{}}
+	out := verdict{Grade: gradeIndex(v.Grade), Words: s(v.Words), By: s(v.By), Findings: []int{}}
 	for _, f := range v.Findings {
-		open := 0
-		if f.Open {
-			open = 1
-		}
-		out.Findings = append(out.Findings, p.findings.of([8]int{s(f.Title), s(f.Key), s(f.Place), s(f.Words), open, s(f.Seen), s(f.Why), s(f.Do)}))
+		out.Findings = append(out.Findings, p.findings.of([8]int{s(f.Title), s(f.Key), s(f.Place), s(f.Words), gradeIndex(f.Grade), s(f.Seen), s(f.Why), s(f.Do)}))
 	}
 	n := len(p.verdicts.list)
 	i := p.verdicts.of(fmt.Sprint(out))

@@ -23,7 +23,7 @@ const el = (tag, props = {}, ...children) => {
 };
 const plural = (n, one) => number.format(n) + " " + one + (n === 1 ? "" : "s");
 const percent = (n, all) => all ? (n / all * 100).toFixed(n / all < 0.1 ? 1 : 0) + " %" : "";
-const memory = m => !m ? "" : m < 1024 ? m + " MiB" : m < 1024 * 1024 ? trim(m / 1024) + " GiB" : trim(m / 1024 / 1024) + " TiB";
+const memory = m => !m ? "" : m < 1024 ? m + " MiB" : m < 1023.5 * 1024 ? trim(m / 1024) + " GiB" : trim(m / 1024 / 1024) + " TiB";
 const trim = x => x.toFixed(x < 10 ? 2 : x < 100 ? 1 : 0).replace(/\.0+$/, "");
 const date = d => d ? new Date(d * DAY).toISOString().slice(0, 10) : "";
 const gradeOf = (i, r = state.release) => V[H.v[r][i]].g;
@@ -153,10 +153,10 @@ function open(i) {
     body.push(el("h3", {}, (S[v.b] && S[v.b] !== r.name ? "Xen " + S[v.b] : r.name === "auto" ? "Its own Xen" : "Xen " + r.name) + ": ", el("span", {className: "grade", "data-mark": MARKS[G[v.g].id], vars: {"--c": `var(--${G[v.g].id})`}}, S[v.w])));
     if (!v.f.length) body.push(el("p", {className: "none"}, "Nothing speaks against it."));
     for (const f of v.f) {
-      const [title, key, place, said, isOpen, seen, why, act] = F[f];
+      const [title, key, place, said, grade, seen, why, act] = F[f];
       const line = (label, s) => S[s] ? el("p", {}, el("b", {}, label + " "), S[s]) : null;
-      body.push(el("div", {className: "finding", vars: {"--c": isOpen ? "var(--unknown)" : `var(--${G[v.g].id})`}},
-        el("h4", {}, (isOpen ? "? " : "✗ ") + S[title]), el("p", {}, S[said]), line("Seen", seen), line("Row", place), line("Why", why), line("Do", act),
+      body.push(el("div", {className: "finding", vars: {"--c": `var(--${G[grade].id})`}},
+        el("h4", {}, MARKS[G[grade].id] + " " + S[title]), el("p", {}, S[said]), line("Seen", seen), line("Row", place), line("Why", why), line("Do", act),
         S[key] ? el("p", {className: "none"}, "xencheck explain " + S[key]) : null));
     }
   });
@@ -192,11 +192,16 @@ function matrix() {
         on: {click: () => { setRelease(n); state.verdict = i; $("verdict").value = String(i); refresh(); $("hosts").scrollIntoView(); }}}, number.format(all[n][i])) : "0")),
       el("td", {}, r.ends || "")))));
   const worse = r => { // against the first release
-    let better = 0, bad = 0;
-    for (let i = 0; i < N; i++) { const d = gradeOf(i, r) - gradeOf(i, 0); if (d < 0) better++; if (d > 0) bad++; }
-    return [better, bad];
+    let better = 0, bad = 0, open = 0;
+    for (let i = 0; i < N; i++) {
+      const from = gradeOf(i, 0), to = gradeOf(i, r);
+      if (G[from].id === "unknown" || G[to].id === "unknown") open++;
+      else if (to < from) better++;
+      else if (to > from) bad++;
+    }
+    return [better, bad, N - better - bad - open, open];
   };
-  $("change").textContent = R.slice(1).map((r, n) => { const [b, w] = worse(n + 1); return `From ${nameOf(R[0])} to ${nameOf(r)}: ${plural(b, "host")} better, ${number.format(w)} worse.`; }).join(" ");
+  $("change").textContent = R.slice(1).map((r, n) => { const [b, w, same, open] = worse(n + 1); return `From ${nameOf(R[0])} to ${nameOf(r)}: ${plural(b, "host")} better, ${number.format(w)} worse, ${number.format(same)} the same${open ? `; ${number.format(open)} cannot be told` : ""}.`; }).join(" ");
 }
 function hurting() {
   const perVerdict = new Uint32Array(V.length), hosts = new Map();
@@ -207,29 +212,30 @@ function hurting() {
       const [t, row] = key.split("|").map(Number), f = v.f.map(x => F[x]).find(x => x[0] === t && x[1] === row);
       const e = hosts.get(key) || {n: 0, open: 0, f};
       e.n += perVerdict[k];
-      if (f[4]) e.open += perVerdict[k]; else e.f = f;
+      if (G[f[4]].id === "unknown") e.open += perVerdict[k]; else e.f = f;
       hosts.set(key, e);
     }
   });
   const top = [...hosts].sort((a, b) => (b[1].n - b[1].open) - (a[1].n - a[1].open) || b[1].n - a[1].n).slice(0, 12);
-  $("rows").replaceChildren(el("thead", {}, el("tr", {}, ...["Row", "Hosts", "of them open", "What to do"].map((t, i) => el("th", {scope: "col", className: i === 1 || i === 2 ? "n" : ""}, t)))),
+  $("rows").replaceChildren(el("thead", {}, el("tr", {}, ...["Row", "Hosts", "of them unknown", "What to do"].map((t, i) => el("th", {scope: "col", className: i === 1 || i === 2 ? "n" : ""}, t)))),
     el("tbody", {}, ...(top.length ? top : [null]).map(x => !x ? el("tr", {}, el("td", {colSpan: 4, className: "none"}, "Nothing speaks against any host.")) :
       el("tr", {}, el("th", {scope: "row"}, S[x[1].f[0]]),
         el("td", {className: "n"}, el("button", {type: "button", className: "n", "aria-label": `Show the ${x[1].n} hosts`, on: {click: () => filterBy("row", "Row: " + S[x[1].f[0]], i => rowsOf[H.v[state.release][i]].has(x[0]))}}, number.format(x[1].n))),
         el("td", {className: "n"}, number.format(x[1].open)), el("td", {}, S[x[1].f[7]])))));
 }
 function charts() {
-  const one = (title, column) => {
+  const one = (title, column, none) => {
     const n = new Map();
     for (const s of H[column]) n.set(s, (n.get(s) || 0) + 1);
-    const list = [...n].filter(([s]) => S[s] !== "").sort((a, b) => b[1] - a[1]);
+    const list = [...n].filter(([s]) => S[s] !== "" || none).sort((a, b) => b[1] - a[1]);
     if (!list.length) return null;
+    const name = s => S[s] || none;
     const most = list[0][1], rest = list.slice(10).reduce((a, b) => a + b[1], 0);
-    return el("div", {className: "chart"}, el("h3", {}, title), ...list.slice(0, 10).map(([s, c]) => el("button", {type: "button", className: "bar-row", title: S[s], vars: {"--w": (c / most * 100).toFixed(1) + "%"},
-      "aria-label": `${title} ${S[s]}: ${plural(c, "host")}; show them`, on: {click: () => filterBy(column, title + ": " + S[s], i => H[column][i] === s)}},
-      el("span", {}, S[s]), el("em", {}, number.format(c)), el("i", {}))), rest ? el("p", {className: "none"}, `${list.length - 10} more kinds: ${plural(rest, "host")}`) : null);
+    return el("div", {className: "chart"}, el("h3", {}, title), ...list.slice(0, 10).map(([s, c]) => el("button", {type: "button", className: "bar-row", title: name(s), vars: {"--w": (c / most * 100).toFixed(1) + "%"},
+      "aria-label": `${title} ${name(s)}: ${plural(c, "host")}; show them`, on: {click: () => filterBy(column, title + ": " + name(s), i => H[column][i] === s)}},
+      el("span", {}, name(s)), el("em", {}, number.format(c)), el("i", {}))), rest ? el("p", {className: "none"}, `${list.length - 10} more kinds: ${plural(rest, "host")}`) : null);
   };
-  $("charts").replaceChildren(...[one("CPU", "cpu"), one("Machine", "board"), one("IOMMU", "iommu"), one("Interrupt controller", "gic"), one("Xen", "xen"), one("Architecture", "arch")].filter(Boolean));
+  $("charts").replaceChildren(...[one("CPU", "cpu", "unknown"), one("Machine", "board", "unknown"), one("IOMMU", "iommu", "unknown"), one("Interrupt controller of Arm hosts", "gic"), one("Xen", "xen", "none found"), one("Architecture", "arch", "unknown")].filter(Boolean));
 }
 function horizon() {
   const n = new Map();

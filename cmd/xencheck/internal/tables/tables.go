@@ -45,7 +45,9 @@ type Host struct {
 // Finding is a row of the table of findings: what speaks against a host, what
 // is not known of it, and what it uses.
 type Finding struct {
-	ID         string `parquet:"id,dict"` // of the host
+	ID         string `parquet:"id,dict"`     // of the host
+	Source     string `parquet:"source,dict"` // of the record, as in the table of hosts
+	SourceLine int64  `parquet:"source_line"`
 	Release    string `parquet:"release,dict"`
 	Revision   string `parquet:"revision,dict"`
 	Key        string `parquet:"key,dict"` // of the row; empty when no row is meant
@@ -57,6 +59,7 @@ type Finding struct {
 	Security   string `parquet:"security,dict"`
 	InUse      string `parquet:"in_use,dict"`
 	Decides    bool   `parquet:"decides"` // one of those that the verdict rests on
+	Lowers     bool   `parquet:"lowers"`  // keeps the host from being supported; also where something else decides
 	Seen       string `parquet:"seen,dict"`
 	Why        string `parquet:"why,dict"`
 	Do         string `parquet:"do,dict"`
