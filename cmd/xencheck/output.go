@@ -101,7 +101,7 @@ func replaceFileAfter(name string, write func(io.Writer) error, last func() erro
 	case !old.Mode().IsRegular():
 		return fmt.Errorf("%s: is not a regular file", name)
 	}
-	temp := filepath.Join(filepath.Dir(name), fmt.Sprintf(".%s.%08x.tmp", filepath.Base(name), rand.Uint32()))
+	temp := filepath.Join(filepath.Dir(name), temporary(filepath.Base(name), fmt.Sprintf("%08x", rand.Uint32())))
 	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return fmt.Errorf("%s: cannot be written: %w", name, cause(err))
@@ -140,6 +140,9 @@ func replaceFileAfter(name string, write func(io.Writer) error, last func() erro
 	placed = true
 	return nil
 }
+
+// temporary is what a file is called while it is written.
+func temporary(base, mark string) string { return "." + base + "." + mark + ".tmp" }
 
 // cause takes the name of the temporary file out of an error.
 func cause(err error) error {

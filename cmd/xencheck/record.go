@@ -24,6 +24,7 @@ const (
 	reportFile   = "report.json"
 	previousFile = "report.previous.json"
 	metricsFile  = "xencheck.prom"
+	spareFile    = "." + previousFile + ".tmp"
 )
 
 // recordOptions are the flags of record.
@@ -86,6 +87,7 @@ func runRecord(ctx context.Context, s *streams, o *recordOptions) error {
 	case err != nil:
 		return badInput(fmt.Errorf("%s: cannot be locked: %w", o.dir, err))
 	}
+	sweep(o.dir)
 	before := s.kept(filepath.Join(o.dir, reportFile))
 
 	h, err := probe.Collect(ctx, o.host.Options)
@@ -117,6 +119,17 @@ func runRecord(ctx context.Context, s *streams, o *recordOptions) error {
 		return result(report.ExitUsage)
 	}
 	return result(r.ExitCode)
+}
+
+// sweep takes away what a record left half written when it was killed. Under the
+// lock nobody else can be writing it.
+func sweep(dir string) {
+	for _, pattern := range []string{temporary(reportFile, "????????"), spareFile} {
+		left, _ := filepath.Glob(filepath.Join(dir, pattern)) // the pattern is a good one
+		for _, name := range left {
+			_ = os.Remove(name) // as good as nothing, and in nobody's way
+		}
+	}
 }
 
 // kept reads the report of the last time; nil when there is none that can be
@@ -170,8 +183,7 @@ func verdictLine(r *report.Report) string {
 func keep(dir string, r *report.Report) error {
 	current, previous := filepath.Join(dir, reportFile), filepath.Join(dir, previousFile)
 	return replaceFileAfter(current, func(w io.Writer) error { return report.Write(w, r) }, func() error {
-		spare := filepath.Join(dir, "."+previousFile+".tmp")
-		_ = os.Remove(spare) // of a run that was killed right here
+		spare := filepath.Join(dir, spareFile)
 		if err := os.Link(current, spare); err != nil {
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil // the first time

@@ -193,13 +193,10 @@ COMP_WORDS=(xencheck check --fail-on o) COMP_CWORD=3 COMP_LINE="xencheck check -
 	})
 	t.Run("systemd", func(t *testing.T) {
 		needs(t, "systemd-analyze")
-		out := shell(t, "sh", `systemd-analyze --root="$ROOT" verify xencheck.service xencheck.timer 2>&1 | grep xencheck || true; systemd-analyze security --offline=yes "$ROOT"/lib/systemd/system/xencheck.service | tail -1`)
-		if strings.Contains(out, "xencheck.service:") && !strings.Contains(out, "exposure level") {
-			t.Error(out)
+		// Without the units that they refer to nothing could be verified.
+		if out := shell(t, "sh", `cp -an /lib/systemd/system/. "$ROOT"/lib/systemd/system/; systemd-analyze --root="$ROOT" --man=no verify xencheck.service xencheck.timer`); out != "" {
+			t.Errorf("systemd-analyze verify: %s", out)
 		}
-		m := regexp.MustCompile(`exposure level for xencheck.service: ([0-9.]+)`).FindStringSubmatch(out)
-		if m == nil || m[1] > "2.5" {
-			t.Errorf("exposure: %s", out)
-		}
+		exposure(t, shell(t, "sh", `systemd-analyze security --offline=yes "$ROOT"/lib/systemd/system/xencheck.service`))
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -194,5 +196,21 @@ func says(t *testing.T, text string, wanted ...string) {
 		if !strings.Contains(flat, w) {
 			t.Errorf("does not say %q:\n%s", w, tail(text))
 		}
+	}
+}
+
+// exposed is the highest exposure that systemd-analyze may find in the unit.
+const exposed = 2.5
+
+// exposure holds what systemd-analyze security says against the limit.
+func exposure(t *testing.T, said string) {
+	t.Helper()
+	m := regexp.MustCompile(`exposure level for xencheck.service: ([0-9.]+)`).FindStringSubmatch(said)
+	if m == nil {
+		t.Fatalf("no exposure: %s", said)
+	}
+	t.Logf("systemd-analyze security: %s", m[0])
+	if n, err := strconv.ParseFloat(m[1], 64); err != nil || n > exposed {
+		t.Errorf("the exposure %s is above %v:\n%s", m[1], exposed, said)
 	}
 }
