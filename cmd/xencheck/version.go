@@ -17,11 +17,19 @@ import (
 // release is the version of xencheck that this source leads to.
 const release = "0.1.0"
 
+// packaged is the version of the package that the program is part of. Only the
+// linker sets it, with -ldflags "-X main.packaged=1.2.3".
+var packaged string
+
 // toolName is how xencheck names itself in what it writes.
 func toolName() string { return "xencheck " + toolVersion() }
 
-// toolVersion is what the tag says in a program that was built at one.
+// toolVersion is that of the package, or what the tag says in a program that was
+// built at one.
 func toolVersion() string {
+	if packaged != "" {
+		return packaged
+	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if v, ok := strings.CutPrefix(info.Main.Version, "v"); ok && !strings.ContainsAny(v, "-+") {
 			return v

@@ -36,7 +36,6 @@ func (s *stage) pack(kind string, t target, binary, out string) (string, error) 
 		License: "Apache-2.0", MTime: s.release.time, DisableGlobbing: true,
 	}
 	dir := filepath.Join(s.root, "packaging", "files")
-	var err error
 	switch kind {
 	case "deb":
 		info.Release = "0upstream1" // below a distribution's own
@@ -56,9 +55,9 @@ func (s *stage) pack(kind string, t target, binary, out string) (string, error) 
 		info.RPM.Summary = summary
 		info.RPM.Group = "System/Base"
 		info.RPM.Compression = "xz"
-		if info.Changelog, err = s.rpmChangelog(); err != nil {
-			return "", err
-		}
+		info.RPM.Signature.KeyFile = s.sign
+		info.RPM.Signature.KeyPassphrase = os.Getenv("XENCHECK_SIGN_PASSPHRASE")
+		info.Changelog = filepath.Join(s.work, rpmChangelog)
 		info.Scripts = nfpm.Scripts{
 			PostInstall: filepath.Join(dir, "rpm", "post"),
 			PreRemove:   filepath.Join(dir, "rpm", "preun"),
@@ -87,7 +86,7 @@ func (s *stage) pack(kind string, t target, binary, out string) (string, error) 
 		info.Contents = append(info.Contents, c)
 	}
 	info = nfpm.WithDefaults(info)
-	if err = nfpm.PrepareForPackager(info, kind); err != nil {
+	if err := nfpm.PrepareForPackager(info, kind); err != nil {
 		return "", err
 	}
 	packager, err := nfpm.Get(kind)
@@ -104,13 +103,6 @@ func (s *stage) pack(kind string, t target, binary, out string) (string, error) 
 		return "", err
 	}
 	return name, f.Close()
-}
-
-// rpmChangelog writes what rpm shows as the history of the package.
-func (s *stage) rpmChangelog() (string, error) {
-	name := filepath.Join(s.work, "changelog.yaml")
-	return name, os.WriteFile(name, fmt.Appendf(nil, "---\n- semver: %s\n  date: %s\n  packager: %q\n  changes:\n    - note: \"xencheck %s; changelog.gz tells what is new\"\n",
-		"0.0.0", s.release.time.Format("2006-01-02T15:04:05Z"), maintainer, s.release.version), 0o644)
 }
 
 // tarball writes the static binary with everything around it, below one

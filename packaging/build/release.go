@@ -15,7 +15,7 @@ import (
 
 // release is what is packaged.
 type release struct {
-	version string // 0.1.0, 0.1.0+5.gabcdef0123, 0.1.0~git20261121.abcdef0123
+	version string // 1.2.3, 1.3.0~rc1, 1.2.3+5.gabcdef0123, 0.1.0~git20261121150405.gabcdef0123
 	apk     string // the same in Alpine's words
 	time    time.Time
 }
@@ -40,40 +40,36 @@ func moduleRoot() (string, error) {
 }
 
 var (
-	described = regexp.MustCompile(`^v([0-9]+\.[0-9]+\.[0-9]+)-([0-9]+)-g([0-9a-f]+)$`)
-	plain     = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+$`)
+	described = regexp.MustCompile(`^v([0-9]+\.[0-9]+\.[0-9]+)(?:-(alpha|beta|rc)\.?([0-9]+))?(?:-([0-9]+)-g([0-9a-f]+))?(-dirty)?$`)
 	inSource  = regexp.MustCompile(`(?m)^const release = "([0-9.]+)"$`)
+	archived  = regexp.MustCompile(`^([0-9]+) ([0-9a-f]{10})[0-9a-f]* ?(\S*)$`)
 )
 
 // findRelease takes the version from the tag. Between two of them it counts the
-// commits; before the first, and without a repository, the source tells what is
-// going to be released.
+// commits; before the first the source tells what is going to be released.
 func findRelease(root, given string) (release, error) {
-	var r release
-	seconds := os.Getenv("SOURCE_DATE_EPOCH")
-	if seconds == "" {
-		seconds, _ = output(root, "git", "log", "-1", "--format=%ct")
-	}
-	n, err := strconv.ParseInt(seconds, 10, 64)
+	c, err := findCommit(root)
 	if err != nil {
-		return r, fmt.Errorf("there is no commit to take the time from; set SOURCE_DATE_EPOCH")
+		return release{}, err
 	}
-	r.time = time.Unix(n, 0).UTC()
-	if given != "" {
-		if !plain.MatchString(given) {
-			return r, fmt.Errorf("-version %s: expected three numbers, such as 1.2.3", given)
+	if seconds := os.Getenv("SOURCE_DATE_EPOCH"); seconds != "" {
+		n, err := strconv.ParseInt(seconds, 10, 64)
+		if err != nil {
+			return release{}, fmt.Errorf("SOURCE_DATE_EPOCH=%q: expected seconds since 1970", seconds)
 		}
-		r.version, r.apk = given, given
-		return r, nil
+		c.time = time.Unix(n, 0)
 	}
-	text, err := output(root, "git", "describe", "--tags", "--long", "--abbrev=10", "--match", "v[0-9]*")
-	if m := described.FindStringSubmatch(text); err == nil && m != nil {
-		r.version, r.apk = m[1], m[1]
-		if m[2] != "0" {
-			r.version += "+" + m[2] + ".g" + m[3]
-			r.apk += "_p" + m[2]
+	r := release{time: c.time.UTC()}
+	switch {
+	case given != "":
+		c.tag = "v" + strings.TrimPrefix(given, "v")
+		if r.version, r.apk, err = versions(c.tag); err != nil {
+			return r, fmt.Errorf("-version %s: expected a version such as 1.2.3 or 1.2.3-rc1", given)
 		}
 		return r, nil
+	case c.tag != "":
+		r.version, r.apk, err = versions(c.tag)
+		return r, err
 	}
 	source, err := os.ReadFile(filepath.Join(root, "cmd", "xencheck", "version.go"))
 	if err != nil {
@@ -83,12 +79,94 @@ func findRelease(root, given string) (release, error) {
 	if m == nil {
 		return r, errors.New("cmd/xencheck/version.go names no release")
 	}
-	day := r.time.Format("20060102")
-	r.version, r.apk = string(m[1])+"~git"+day, string(m[1])+"_git"+day
-	if commit, err := output(root, "git", "rev-parse", "--short=10", "HEAD"); err == nil {
-		r.version += "." + commit
+	// To apk _git comes after a release, and _alpha before it.
+	r.version = string(m[1]) + "~git" + r.time.Format("20060102150405")
+	midnight := r.time.Truncate(24 * time.Hour)
+	r.apk = fmt.Sprintf("%s_alpha0_git%s_p%d", m[1], midnight.Format("20060102"), int(r.time.Sub(midnight).Seconds()))
+	if c.hash != "" {
+		r.version += ".g" + c.hash
+	}
+	if c.dirty {
+		r.version += ".dirty"
 	}
 	return r, nil
+}
+
+// versions turns what git describe says into a version that dpkg and rpm put in
+// order, and one for apk: v1.3.0-rc1-5-gabcdef0123 is 1.3.0~rc1+5.gabcdef0123,
+// before 1.3.0, and 1.3.0_rc1_p5.
+func versions(tag string) (version, apk string, err error) {
+	m := described.FindStringSubmatch(tag)
+	if m == nil {
+		return "", "", fmt.Errorf("the tag in %q is no version: expected one such as v1.2.3 or v1.2.3-rc1, or -version", tag)
+	}
+	version, apk = m[1], m[1]
+	if m[2] != "" {
+		version += "~" + m[2] + m[3]
+		apk += "_" + m[2] + m[3]
+	}
+	if m[4] != "" {
+		version += "+" + m[4] + ".g" + m[5]
+		apk += "_p" + m[4]
+	}
+	switch {
+	case m[6] != "" && m[4] != "":
+		version += ".dirty"
+	case m[6] != "":
+		version += "+dirty"
+	}
+	return version, apk, nil
+}
+
+// commit is where the source comes from.
+type commit struct {
+	time  time.Time
+	hash  string // its beginning; empty when nobody knows
+	tag   string // as git describe says; empty before the first one
+	dirty bool   // the source has been changed since
+}
+
+// findCommit asks git, or reads what git archive noted in commit.txt. A source
+// with neither is as old as its files.
+func findCommit(root string) (commit, error) {
+	var c commit
+	if _, err := os.Stat(filepath.Join(root, ".git")); err == nil {
+		text, err := output(root, "git", "log", "-1", "--abbrev=10", "--format=%ct %h")
+		if err != nil {
+			return c, err
+		}
+		seconds, hash, _ := strings.Cut(text, " ")
+		n, err := strconv.ParseInt(seconds, 10, 64)
+		if err != nil {
+			return c, err
+		}
+		c.time, c.hash = time.Unix(n, 0), hash
+		changed, err := output(root, "git", "status", "--porcelain", "--untracked-files=no")
+		if err != nil {
+			return c, err
+		}
+		c.dirty = changed != ""
+		// It fails where there is no tag.
+		c.tag, _ = output(root, "git", "describe", "--tags", "--abbrev=10", "--match", "v[0-9]*", "--dirty")
+		return c, nil
+	}
+	text, err := os.ReadFile(filepath.Join(root, "packaging", "build", "commit.txt"))
+	if err != nil {
+		return c, err
+	}
+	if m := archived.FindStringSubmatch(strings.TrimSpace(string(text))); m != nil {
+		n, err := strconv.ParseInt(m[1], 10, 64)
+		if err != nil {
+			return c, err
+		}
+		return commit{time: time.Unix(n, 0), hash: m[2], tag: m[3]}, nil
+	}
+	info, err := os.Stat(filepath.Join(root, "go.mod"))
+	if err != nil {
+		return c, err
+	}
+	c.time = info.ModTime()
+	return c, nil
 }
 
 // output runs a command and returns what it printed.

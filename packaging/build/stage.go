@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ const maintainer = "The xencheck maintainers <xencheck@users.noreply.github.com>
 type stage struct {
 	root, work string
 	release    release
+	sign       string // file of the key that signs the rpms; empty for none
 	files      []file // the same on every architecture
 }
 
@@ -47,17 +49,27 @@ func (s *stage) compile(goarch string, pie bool) (string, error) {
 		binary += "-pie"
 		flags = []string{"-buildmode=pie"}
 	}
-	args := append(append([]string{"build", "-trimpath", "-ldflags", "-s -w -buildid=", "-o", binary}, flags...), "./cmd/xencheck")
-	_, err := outputWith(s.root, []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + goarch, "GOARM=7", "GOFLAGS="},
-		"go", args...)
-	return binary, err
+	return binary, s.goBuild(binary, "linux", goarch, flags...)
+}
+
+// goBuild compiles what is packaged, whatever the environment asks of go.
+func (s *stage) goBuild(binary, goos, goarch string, flags ...string) error {
+	args := slices.Concat([]string{"build", "-trimpath", "-ldflags", "-s -w -buildid= -X main.packaged=" + s.release.version, "-o", binary}, flags, []string{"./cmd/xencheck"})
+	_, err := outputWith(s.root, goEnv(goos, goarch), "go", args...)
+	return err
+}
+
+// goEnv is everything that decides what go makes of one source.
+func goEnv(goos, goarch string) []string {
+	return []string{"GOOS=" + goos, "GOARCH=" + goarch, "GOAMD64=v1", "GOARM64=v8.0", "GOARM=7", "CGO_ENABLED=0",
+		"GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off", "GODEBUG="}
 }
 
 // documents makes everything that is no binary: pages of the manual,
 // completions, schemas and licences, from a binary of this machine.
 func (s *stage) documents() error {
 	tool := filepath.Join(s.work, "xencheck")
-	if _, err := outputWith(s.root, []string{"CGO_ENABLED=0"}, "go", "build", "-trimpath", "-o", tool, "./cmd/xencheck"); err != nil {
+	if err := s.goBuild(tool, runtime.GOOS, runtime.GOARCH); err != nil {
 		return err
 	}
 	if err := s.manual(tool); err != nil {
@@ -172,6 +184,7 @@ func (s *stage) static() error {
 		{source: "dnf/xencheck.conf", path: "/etc/dnf/plugins/xencheck.conf", mode: 0o644, config: true, only: []string{"rpm"}},
 		{source: "dnf/xencheck.actions", path: "/etc/dnf/libdnf5-plugins/actions.d/xencheck.actions", mode: 0o644, config: true, only: []string{"rpm"}},
 		{source: "dnf/dnf5-gate", path: "/usr/lib/xencheck/dnf5-gate", mode: 0o755, only: []string{"rpm"}},
+		{source: "zypp/xencheck", path: "/usr/lib/zypp/plugins/commit/xencheck", mode: 0o755, only: []string{"rpm"}},
 	} {
 		f.source = filepath.Join(s.root, "packaging", "files", f.source)
 		if _, err := os.Stat(f.source); err != nil {
@@ -181,6 +194,9 @@ func (s *stage) static() error {
 	}
 	for _, name := range []string{"report.json", "report.previous.json"} {
 		s.files = append(s.files, file{path: "/var/lib/xencheck/" + name, mode: 0o644, ghost: true, only: []string{"rpm"}})
+	}
+	if err := s.rpmHistory(); err != nil {
+		return err
 	}
 	changes, err := os.ReadFile(filepath.Join(s.root, "CHANGELOG.md"))
 	if err != nil {
@@ -201,18 +217,30 @@ func (s *stage) static() error {
 	return s.add("/usr/share/doc/xencheck/changelog.Debian.gz", string(debian), file{mode: 0o644, only: []string{"deb"}})
 }
 
+// rpmChangelog is a file of the work directory.
+const rpmChangelog = "changelog.yaml"
+
+// rpmHistory writes what rpm shows as the history of the package.
+func (s *stage) rpmHistory() error {
+	return os.WriteFile(filepath.Join(s.work, rpmChangelog), fmt.Appendf(nil, "---\n- semver: 0.0.0\n  date: %s\n  packager: %q\n  changes:\n    - note: \"xencheck %s; changelog.gz tells what is new\"\n",
+		s.release.time.Format(time.RFC3339), maintainer, s.release.version), 0o644)
+}
+
 // licences gathers the licences of everything that is linked into the binary.
 func (s *stage) licences() error {
-	list, err := outputWith(s.root, []string{"GOOS=linux"}, "go", "list", "-deps", "-f",
-		`{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}`, "./cmd/xencheck")
-	if err != nil {
-		return err
+	var modules []string
+	for _, t := range targets() {
+		list, err := outputWith(s.root, goEnv("linux", t.goarch), "go", "list", "-deps", "-f",
+			`{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}`, "./cmd/xencheck")
+		if err != nil {
+			return err
+		}
+		modules = append(modules, strings.Split(list, "\n")...)
 	}
 	goroot, err := output(s.root, "go", "env", "GOROOT")
 	if err != nil {
 		return err
 	}
-	modules := strings.Split(list, "\n")
 	slices.Sort(modules)
 	modules = append([]string{"Go, the standard library  " + goroot}, slices.Compact(modules)...)
 	var b strings.Builder
