@@ -2,7 +2,10 @@ module github.com/xencheck/xencheck/packaging/build
 
 go 1.26.0
 
-require github.com/goreleaser/nfpm/v2 v2.45.2
+require (
+	github.com/goreleaser/nfpm/v2 v2.45.2
+	github.com/knqyf263/go-apk-version v0.0.0-20200609155635-041fdbb8563f
+)
 
 require (
 	dario.cat/mergo v1.0.2 // indirect

@@ -55,6 +55,7 @@ func (s *stage) pack(kind string, t target, binary, out string) (string, error) 
 		info.RPM.Summary = summary
 		info.RPM.Group = "System/Base"
 		info.RPM.Compression = "xz"
+		info.Depends = []string{"/bin/sh"} // of the scriptlets
 		info.RPM.Signature.KeyFile = s.sign
 		info.RPM.Signature.KeyPassphrase = os.Getenv("XENCHECK_SIGN_PASSPHRASE")
 		info.Changelog = filepath.Join(s.work, rpmChangelog)
@@ -66,6 +67,7 @@ func (s *stage) pack(kind string, t target, binary, out string) (string, error) 
 	case "apk":
 		info.APK.Arch = t.apk
 		info.Version, info.Release = s.release.apk, "0"
+		info.Description = summary // it has one line
 	}
 	for _, f := range append(s.files, file{source: binary, path: "/usr/bin/xencheck", mode: 0o755}) {
 		if !f.in(kind) {

@@ -136,6 +136,8 @@ func (s *stage) manual(tool string) error {
 		if err != nil {
 			return err
 		}
+		// The commands do not know when they are released.
+		text = strings.Replace(text, ` 1 "" `, s.release.time.Format(` 1 "2006-01-02" `), 1)
 		name := strings.Join(append([]string{"xencheck"}, args...), "-")
 		zipped, err := s.zip([]byte(text + "\n"))
 		if err != nil {

@@ -17,34 +17,46 @@ import (
 // dist is where the packages under test are.
 var dist string
 
-// built makes the packages of this machine's architecture once: as they are,
-// and as they were one version before.
+// built makes the packages once: as they are, and for this machine as they were
+// one version before.
 var built = sync.OnceValues(func() (dirs [2]string, err error) {
-	for i, version := range []string{"", "0.0.9"} {
-		dirs[i] = filepath.Join(dist, strings.TrimPrefix("v"+version, "v0.0."))
-		if err = run(dirs[i], version, "amd64"); err != nil {
-			return dirs, err
-		}
+	root, err := moduleRoot()
+	if err != nil {
+		return dirs, err
 	}
-	return dirs, nil
+	dirs = [2]string{filepath.Join(dist, "now"), filepath.Join(dist, "before")}
+	if _, err = run(options{root: root, out: dirs[0]}); err != nil {
+		return dirs, err
+	}
+	_, err = run(options{root: root, out: dirs[1], version: "0.0.9", only: "amd64"})
+	return dirs, err
 })
 
-// packageFile returns the package of a kind, and the one of the version before.
-func packageFile(t *testing.T, pattern string) (now, before string) {
+// packed returns a package as it is now.
+func packed(t *testing.T, pattern string) string {
 	t.Helper()
 	dirs, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out [2]string
-	for i, dir := range dirs {
-		m, err := filepath.Glob(filepath.Join(dir, pattern))
-		if err != nil || len(m) != 1 {
-			t.Fatalf("%s in %s: %v, %v", pattern, dir, m, err)
-		}
-		out[i] = m[0]
+	return only(t, dirs[0], pattern)
+}
+
+// only returns the file in a directory that matches a pattern.
+func only(t *testing.T, dir, pattern string) string {
+	t.Helper()
+	m, err := filepath.Glob(filepath.Join(dir, pattern))
+	if err != nil || len(m) != 1 {
+		t.Fatalf("%s in %s: %v, %v", pattern, dir, m, err)
 	}
-	return out[0], out[1]
+	return m[0]
+}
+
+// packageFile returns the package of a kind, and the one of the version before.
+func packageFile(t *testing.T, pattern string) (now, before string) {
+	t.Helper()
+	now = packed(t, pattern)
+	return now, only(t, filepath.Join(dist, "before"), pattern)
 }
 
 func TestMain(m *testing.M) {
@@ -80,22 +92,36 @@ type system struct {
 	env  []string
 }
 
-// newSystem makes a minimal Debian bookworm, from one that is kept in the cache
-// directory, with hosts to judge in /hosts.
+// newSystem makes a minimal Debian bookworm that can fetch packages.
 func newSystem(t *testing.T) *system {
+	t.Helper()
+	s := newSystemOf(t, "amd64")
+	if resolv, err := os.ReadFile("/etc/resolv.conf"); err == nil {
+		s.write("/etc/resolv.conf", string(resolv))
+	}
+	if out, code := s.try("apt-get", "update", "-q"); code != 0 {
+		t.Skipf("no packages can be fetched: %s", tail(out))
+	}
+	return s
+}
+
+// newSystemOf makes a minimal Debian bookworm of an architecture whose programs
+// run here, from one that is kept in the cache directory, with hosts to judge in
+// /hosts.
+func newSystemOf(t *testing.T, arch string) *system {
 	t.Helper()
 	needs(t, "root", "debootstrap", "mount")
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		cache = os.TempDir()
 	}
-	base := filepath.Join(cache, "xencheck-tests", "bookworm")
+	base := filepath.Join(cache, "xencheck-tests", strings.TrimSuffix("bookworm-"+arch, "-amd64"))
 	if _, err := os.Stat(filepath.Join(base, ".complete")); err != nil {
 		os.RemoveAll(base)
 		if err := os.MkdirAll(filepath.Dir(base), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if out, err := exec.Command("debootstrap", "--variant=minbase", "bookworm", base).CombinedOutput(); err != nil {
+		if out, err := exec.Command("debootstrap", "--variant=minbase", "--arch="+arch, "bookworm", base).CombinedOutput(); err != nil {
 			t.Skipf("no Debian could be fetched: %v: %.300s", err, tail(string(out)))
 		}
 		if err := os.WriteFile(filepath.Join(base, ".complete"), nil, 0o644); err != nil {
@@ -106,16 +132,10 @@ func newSystem(t *testing.T) *system {
 		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive", "XENCHECK_AT=2026-11-21",
 	}}
 	s.must(exec.Command("cp", "-a", base, s.root))
-	if resolv, err := os.ReadFile("/etc/resolv.conf"); err == nil {
-		s.write("/etc/resolv.conf", string(resolv))
-	}
 	s.must(exec.Command("mount", "-t", "proc", "proc", filepath.Join(s.root, "proc")))
 	t.Cleanup(func() { s.must(exec.Command("umount", filepath.Join(s.root, "proc"))) })
 	s.host("good", "0x3ffffffff")
 	s.host("bad", "0xcffffffffff")
-	if out, code := s.try("apt-get", "update", "-q"); code != 0 {
-		t.Skipf("no packages can be fetched: %s", tail(out))
-	}
 	return s
 }
 
@@ -132,6 +152,16 @@ func (s *system) host(name, end string) {
 	} {
 		s.write("/hosts/"+name+"/"+file, text)
 	}
+}
+
+// copy puts a file of this machine into the system.
+func (s *system) copy(from, to string) {
+	s.t.Helper()
+	data, err := os.ReadFile(from)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.write(to, string(data))
 }
 
 func (s *system) write(path, text string) {
