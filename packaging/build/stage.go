@@ -137,7 +137,7 @@ func (s *stage) manual(tool string) error {
 			return err
 		}
 		// The commands do not know when they are released.
-		text = strings.Replace(text, ` 1 "" `, s.release.time.Format(` 1 "2006-01-02" `), 1)
+		text = strings.Replace(text, ` 1 "" `, ` 1 "`+s.release.time.Format(time.DateOnly)+`" `, 1)
 		name := strings.Join(append([]string{"xencheck"}, args...), "-")
 		zipped, err := s.zip([]byte(text + "\n"))
 		if err != nil {
@@ -211,7 +211,7 @@ func (s *stage) static() error {
 	if err := s.add("/usr/share/doc/xencheck/changelog.gz", string(zipped), file{mode: 0o644}); err != nil {
 		return err
 	}
-	debian, err := s.zip(fmt.Appendf(nil, "xencheck (%s-0upstream1) unstable; urgency=medium\n\n  * xencheck %s; changelog.gz tells what is new.\n\n -- %s  %s\n",
+	debian, err := s.zip(fmt.Appendf(nil, "xencheck (%s-0upstream1) unstable; urgency=medium\n\n  * xencheck %s\n    (changelog.gz tells what is new)\n\n -- %s  %s\n",
 		s.release.version, s.release.version, maintainer, s.release.time.Format(time.RFC1123Z)))
 	if err != nil {
 		return err
@@ -224,8 +224,8 @@ const rpmChangelog = "changelog.yaml"
 
 // rpmHistory writes what rpm shows as the history of the package.
 func (s *stage) rpmHistory() error {
-	return os.WriteFile(filepath.Join(s.work, rpmChangelog), fmt.Appendf(nil, "---\n- semver: 0.0.0\n  date: %s\n  packager: %q\n  changes:\n    - note: \"xencheck %s; changelog.gz tells what is new\"\n",
-		s.release.time.Format(time.RFC3339), maintainer, s.release.version), 0o644)
+	return os.WriteFile(filepath.Join(s.work, rpmChangelog), fmt.Appendf(nil, "---\n- semver: %s-1\n  date: %s\n  packager: %q\n  changes:\n    - note: \"changelog.gz tells what is new\"\n",
+		s.release.version, s.release.time.Format(time.RFC3339), maintainer), 0o644)
 }
 
 // licences gathers the licences of everything that is linked into the binary.
