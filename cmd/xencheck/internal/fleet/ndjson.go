@@ -8,7 +8,10 @@ import (
 
 // NDJSON writes a line for every selected record: the report, the comparison
 // where hosts are judged by several releases, or what is wrong with the record.
-type NDJSON struct{ W io.Writer }
+type NDJSON struct {
+	W     io.Writer
+	lines report.Lines
+}
 
 // Record does nothing: see Render.
 func (n *NDJSON) Record(*Result) error { return nil }
@@ -24,13 +27,13 @@ func (n *NDJSON) Render(dst []byte, r *Result) ([]byte, error) {
 	case !r.Selected:
 		return dst, nil
 	case len(r.Judgements) == 1:
-		return report.AppendLine(dst, r.Judgements[0].Report)
+		return n.lines.Append(dst, r.Judgements[0].Report)
 	}
 	reports := make([]*report.Report, len(r.Judgements))
 	for i, j := range r.Judgements {
 		reports[i] = j.Report
 	}
-	return report.AppendLine(dst, report.Compare(reports))
+	return n.lines.Append(dst, report.Compare(reports))
 }
 
 // Write writes lines.
