@@ -46,11 +46,11 @@ func Cover(row support.Row) Coverage {
 		}
 	}
 	c.Change = Change(row)
-	if g := guestRowOf(row); g != nil {
+	if g := guestRowOf(&row); g != nil {
 		if !slices.Contains(c.Rules, g.rule) {
 			c.Rules = append(c.Rules, g.rule)
 		}
-		switch own := g.reach(row); {
+		switch own := g.reach(&row); {
 		case own == Decisive, c.Reach == OutOfSight:
 			c.Reach = own
 		}
@@ -74,12 +74,8 @@ func (u *usage) reach() Reach {
 
 // reach is Decisive where a configuration that does not ask for something
 // means that the domain does not use it.
-func (g *guestRow) reach(row support.Row) Reach {
-	o := observations[row.Heading]
-	n := o.needs
-	if special, ok := o.other[row.Qualifier]; ok {
-		n = special
-	}
+func (g *guestRow) reach(row *support.Row) Reach {
+	n, _ := needsOf(row)
 	switch {
 	case n == fromNothing:
 		return OutOfSight // the guest decides, whatever its configuration allows

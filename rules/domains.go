@@ -59,7 +59,7 @@ func (j *judging) domains(ds []facts.Domain) []DomainVerdict {
 	own := make([]ownRow, 0, len(j.entries))
 	for i := range j.entries {
 		row := &j.entries[i]
-		g := guestRowOf(*row.Row)
+		g := row.guest
 		if g == nil {
 			continue
 		}
@@ -239,7 +239,7 @@ type use struct {
 
 // guestRowOf returns the entry for a row: one that names its key, else one that
 // names its heading; nil when domains do not decide it.
-func guestRowOf(row support.Row) *guestRow {
+func guestRowOf(row *support.Row) *guestRow {
 	index := guestRowsByName()
 	if g := index[row.Key]; g != nil {
 		return g
@@ -399,7 +399,7 @@ func (j *judging) fold(fs []Finding, ds []DomainVerdict) {
 			continue
 		}
 		row := j.entry(f.Row.Key)
-		if row == nil || guestRowOf(*row.Row) == nil {
+		if row == nil || row.guest == nil {
 			continue
 		}
 		t := rows[row.Key]

@@ -192,7 +192,7 @@ func TestGuestRowsAreValid(t *testing.T) {
 	// Only the boot device tree tells of these.
 	tree := []string{"static-allocation", "static-memory-sharing", "dom0less", "static-event-channel"}
 	for _, row := range statement(t, "4.22").Rows {
-		if o := observations[row.Heading]; o.needs == fromDomain && guestRowOf(row) == nil && usageOf(&row) == nil && !slices.Contains(tree, row.Heading) {
+		if o := observations[row.Heading]; o.needs == fromDomain && guestRowOf(&row) == nil && usageOf(&row) == nil && !slices.Contains(tree, row.Heading) {
 			t.Errorf("no entry for %s", row.Key)
 		}
 	}
@@ -209,8 +209,8 @@ func TestEveryGuestRowHasFixtures(t *testing.T) {
 		tested[f.row] = true
 	}
 	for _, row := range statement(t, "4.22").Rows {
-		g := guestRowOf(row)
-		if g == nil || g.reach(row) != Decisive || tested[row.Key] {
+		g := guestRowOf(&row)
+		if g == nil || g.reach(&row) != Decisive || tested[row.Key] {
 			continue
 		}
 		// Blktap2 is in the statement to this day, and left Xen with 4.13.

@@ -15,13 +15,15 @@ import (
 type Judge struct {
 	st           *support.Statement
 	rules        []Rule
-	entries      []entry        // one for each row, in the order of the statement
-	byKey        map[string]int // index in entries
-	shares       [][]*entry     // the rows of each rule
-	rest         []*entry       // rows that no rule claims
-	doubted      bool           // something in the statement was not understood
-	major, minor int            // the release of the statement
-	desks        sync.Pool      // of *desk
+	entries      []entry         // one for each row, in the order of the statement
+	byKey        map[string]int  // index in entries
+	shares       [][]*entry      // the rows of each rule
+	rest         []*entry        // rows that no rule claims
+	doubted      bool            // something in the statement was not understood
+	major, minor int             // the release of the statement
+	sections     map[string]*Ref // to cite the prose of a section, by anchor
+	ends         map[string]*Ref // to cite a date of the header, by its name
+	desks        sync.Pool       // of *desk
 }
 
 // entry is a row with what is worked out of it once.
@@ -29,14 +31,29 @@ type entry struct {
 	*support.Row
 	ref   *Ref
 	title string
-	usage *usage // nil when no usage is about it
+	usage *usage    // nil when no usage is about it
+	guest *guestRow // nil when domains do not decide it
+	needs string    // what would show it, in words; empty when nobody knows how to observe it
 }
 
 // Compile makes a statement ready to judge.
 func Compile(st *support.Statement) *Judge {
-	c := &Judge{st: st, rules: List(), entries: make([]entry, len(st.Rows)), byKey: make(map[string]int, len(st.Rows))}
+	c := &Judge{st: st, rules: List(), entries: make([]entry, len(st.Rows)), byKey: make(map[string]int, len(st.Rows)), sections: map[string]*Ref{}, ends: map[string]*Ref{}}
 	release := st.Header.Release()
 	c.major, c.minor = parseRelease(release)
+	for name, d := range map[string]support.Field{fullEnds: st.Header.SupportedUntil, securityEnds: st.Header.SecuritySupportUntil} {
+		c.ends[name] = &Ref{Release: release, Revision: st.Provenance.Commit, Date: st.Provenance.Date,
+			Section: "Release Support", Value: name + ": " + d.Text, Line: d.Line}
+	}
+	for _, s := range st.Sections {
+		r := &Ref{Release: release, Revision: st.Provenance.Commit, Date: st.Provenance.Date, Section: s.Title, Line: s.Line}
+		if s.Level > 2 {
+			r.Section, r.Feature = s.Parent, s.Title
+		}
+		if c.sections[s.Anchor] == nil {
+			c.sections[s.Anchor] = r
+		}
+	}
 	refs := make([]Ref, len(st.Rows))
 	for i := range st.Rows {
 		row := &st.Rows[i]
@@ -44,7 +61,10 @@ func Compile(st *support.Statement) *Judge {
 			Release: release, Revision: st.Provenance.Commit, Date: st.Provenance.Date,
 			Key: row.Key, Section: row.Section, Feature: row.Feature, Qualifier: row.Qualifier, Value: row.Value, Line: row.Line,
 		}
-		c.entries[i] = entry{Row: row, ref: &refs[i], title: title(row), usage: usageOf(row)}
+		c.entries[i] = entry{Row: row, ref: &refs[i], title: title(row), usage: usageOf(row), guest: guestRowOf(row)}
+		if n, ok := needsOf(row); ok {
+			c.entries[i].needs = n.words()
+		}
 		if _, taken := c.byKey[row.Key]; !taken {
 			c.byKey[row.Key] = i
 		}

@@ -66,20 +66,6 @@ func (j *judging) about(row *entry) Finding {
 	return Finding{Row: row.ref, Title: row.title, Applies: Maybe, InUse: Maybe}
 }
 
-// citeSection refers to the prose of a section.
-func (j *judging) citeSection(anchor string) *Ref {
-	for _, s := range j.st.Sections {
-		if s.Anchor == anchor {
-			r := &Ref{Release: j.st.Header.Release(), Revision: j.st.Provenance.Commit, Date: j.st.Provenance.Date, Section: s.Title, Line: s.Line}
-			if s.Level > 2 {
-				r.Section, r.Feature = s.Parent, s.Title
-			}
-			return r
-		}
-	}
-	return nil
-}
-
 func title(row *support.Row) string {
 	t := row.Feature
 	if t == "" {

@@ -1,5 +1,7 @@
 package rules
 
+import "github.com/xencheck/xencheck/support"
+
 // needs names what would have to be read to answer a row.
 type needs int
 
@@ -194,6 +196,16 @@ var observations = map[string]observation{
 	"x86hvm-ovmf":          {fromDomain, "bios= and firmware= of a guest", nil},
 	"dom0less":             {fromDomain, "xen,domain nodes in the boot device tree", nil},
 	"static-event-channel": {fromDomain, "xen,evtchn-v1 nodes in the boot device tree", nil},
+}
+
+// needsOf says what would show whether a row is used; ok is false for one that
+// nobody knows how to observe.
+func needsOf(row *support.Row) (n needs, ok bool) {
+	o, ok := observations[row.Heading]
+	if special, other := o.other[row.Qualifier]; other {
+		return special, true
+	}
+	return o.needs, ok
 }
 
 // Observed says in words how the rows under a heading are observed, and what

@@ -288,7 +288,7 @@ var kconfigRule = Rule{
 		for _, row := range rows {
 			out = append(out, j.unclaimed(row))
 		}
-		ref := j.citeSection("kconfig")
+		ref := j.sections["kconfig"]
 		if ref == nil {
 			return out
 		}
@@ -330,6 +330,12 @@ func (j *judging) buildOptions(f Finding) Finding {
 	return f
 }
 
+// The names of dates in a statement's header.
+const (
+	fullEnds     = "Supported-Until"
+	securityEnds = "Security-Support-Until"
+)
+
 var releaseRule = Rule{
 	ID:    "release",
 	Title: "Support period of the release",
@@ -339,12 +345,12 @@ var releaseRule = Rule{
 		h := j.st.Header
 		f := Finding{Title: "Support period of Xen " + h.XenVersion.Text, Applies: Yes, InUse: Yes, For: []string{Base}}
 		full := support.Level{Functional: support.Supported, Security: support.SecurityYes}
-		field, name := h.SecuritySupportUntil, "Security-Support-Until"
+		ends := securityEnds
 		switch j.phase {
 		case support.FullSupport:
 			f.Why = "Fully supported until " + h.SupportedUntil.Date + ", with security fixes until " + h.SecuritySupportUntil.Date + "."
 		case support.SecurityOnly:
-			field, name = h.SupportedUntil, "Supported-Until"
+			ends = fullEnds
 			f.Why = "Full support ended on " + h.SupportedUntil.Date + "; security fixes are made until " + h.SecuritySupportUntil.Date + "."
 			f.Do = "Plan the move to a release in full support."
 		case support.Ended:
@@ -354,8 +360,7 @@ var releaseRule = Rule{
 			f.Why = "This is the statement of a version that is not released: nothing in it is security supported yet."
 			f.Do = "Judge by a released version."
 		}
-		f.Row = &Ref{Release: h.Release(), Revision: j.st.Provenance.Commit, Date: j.st.Provenance.Date,
-			Section: "Release Support", Value: name + ": " + field.Text, Line: field.Line}
+		f.Row = j.ends[ends]
 		if j.phase == support.PhaseUnknown {
 			f = unreadable(f, "The dates in the statement's header are missing or make no sense.")
 			f.Do = "Use a statement with its header complete."

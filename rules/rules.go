@@ -111,21 +111,16 @@ func (j *judging) unclaimed(row *entry) Finding {
 		f.Outcome, f.Applies, f.InUse, f.Why = NotApplicable, No, No, why
 		return f
 	}
-	o, ok := observations[row.Heading]
 	switch {
-	case !ok:
+	case row.needs == "":
 		f.Why = "No rule of this version of xencheck knows this row."
 	case !row.Applies.Understood():
 		f.Why = "The qualifier is not in the vocabulary; it is shown as written."
 	default:
-		n := o.needs
-		if special, ok := o.other[row.Qualifier]; ok {
-			n = special
-		}
 		f.Outcome, f.Applies, f.InUse = NotVisible, Maybe, Maybe
-		f.Needs = n.words()
+		f.Needs = row.needs
 		f.Why = "It is about how Xen and its guests are set up, not about the hardware."
-		if n == fromNothing {
+		if row.needs == fromNothing.words() {
 			f.Why = "Nothing that can be read on a host tells whether this is used."
 		}
 	}

@@ -56,7 +56,9 @@ func NewDomains(tool string, h *facts.Host, st Statement, c Choice, phase suppor
 func listed(ds []rules.DomainVerdict) []rules.DomainVerdict {
 	ds = slices.Clone(ds)
 	for i := range ds {
-		ds[i].Findings = append([]rules.Finding{}, ds[i].Findings...)
+		if ds[i].Findings == nil {
+			ds[i].Findings = []rules.Finding{}
+		}
 		ds[i].Because = append([]int{}, ds[i].Because...)
 	}
 	return ds

@@ -2,11 +2,10 @@ package report
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
-	"hash/maphash"
 	"reflect"
-	"slices"
-	"strings"
+	"strconv"
 	"sync"
 
 	"github.com/xencheck/xencheck/rules"
@@ -19,20 +18,21 @@ import (
 // Lines is ready, and may be used by many goroutines.
 type Lines struct {
 	mu sync.RWMutex // also held, for reading, while a line is made
-	// recent holds findings by fingerprint; when it is full it becomes older,
-	// and what is met again there is taken over.
-	recent, older map[uint64]*encoded
+	// When recent is full it becomes older; what is met again there is taken
+	// over.
+	recent, older map[content][]byte
 }
 
-// encoded is a finding with its JSON.
-type encoded struct {
-	rules.Finding
-	json []byte
+// content is a finding but for what comes last in its JSON: the domain, its line
+// and a waiver. What row points to never changes.
+type content struct {
+	row  *rules.Ref
+	rest string // see appendContent
 }
 
 // mostRecent bounds what is remembered: together twice as many findings, of
 // about 1 KB each.
-const mostRecent = 1 << 14
+const mostRecent = 1 << 13
 
 // Append appends the line of a report or a comparison. Of what cannot be
 // encoded nothing is appended.
@@ -58,7 +58,7 @@ func (l *Lines) Append(dst []byte, v any) ([]byte, error) {
 }
 
 // remember adds what was met while a line was made.
-func (l *Lines) remember(met []*encoded) {
+func (l *Lines) remember(met []encoded) {
 	if len(met) == 0 {
 		return
 	}
@@ -66,82 +66,93 @@ func (l *Lines) remember(met []*encoded) {
 	defer l.mu.Unlock()
 	for _, e := range met {
 		if l.recent == nil || len(l.recent) >= mostRecent {
-			l.recent, l.older = make(map[uint64]*encoded, mostRecent), l.recent
+			l.recent, l.older = map[content][]byte{}, l.recent
 		}
-		l.recent[fingerprint(&e.Finding)] = e
+		l.recent[e.content] = e.json
 	}
+}
+
+// encoded is the content of a finding with its JSON, which lacks the end.
+type encoded struct {
+	content
+	json []byte
 }
 
 // line is one line in the making.
 type line struct {
 	memory *Lines
-	met    []*encoded // to be remembered
+	met    []encoded // to be remembered
+	rest   []byte    // of the present finding
 }
 
-// finding appends a finding, by copying where an equal one is remembered.
+// finding appends a finding, by copying where its content is remembered.
 func (a *line) finding(write appender, dst []byte, v reflect.Value) ([]byte, error) {
 	f := v.Addr().Interface().(*rules.Finding)
-	print := fingerprint(f)
-	if e := a.memory.recent[print]; e != nil && same(&e.Finding, f) {
-		return append(dst, e.json...), nil
+	if f.Waived != nil {
+		return write(a, dst, v)
 	}
-	if e := a.memory.older[print]; e != nil && same(&e.Finding, f) {
-		a.met = append(a.met, e)
-		return append(dst, e.json...), nil
-	}
-	from := len(dst)
-	dst, err := write(a, dst, v)
-	if err == nil {
-		a.met = append(a.met, &encoded{keep(*f), bytes.Clone(dst[from:])})
-	}
-	return dst, err
-}
-
-var seed = maphash.MakeSeed()
-
-// fingerprint is the same for equal findings, and seldom for others.
-func fingerprint(f *rules.Finding) uint64 {
-	h := uint64(f.Line)
-	add := func(s string) { h = h*0x9e3779b97f4a7c15 ^ maphash.String(seed, s) }
-	if f.Row != nil {
-		h += uint64(f.Row.Line) << 32
-		add(f.Row.Release)
-	}
-	add(f.Title)
-	add(f.Why)
-	add(f.Domain)
-	for i := range f.Seen {
-		add(f.Seen[i].Value)
-		add(f.Seen[i].Source)
-	}
-	return h
-}
-
-// same reports whether two findings are equal in every field. Those of one row
-// point to one [rules.Ref], those that are waived to one [rules.Waiver].
-func same(a, b *rules.Finding) bool {
-	return a.Rule == b.Rule && a.Row == b.Row && a.Title == b.Title && a.Outcome == b.Outcome &&
-		a.Stated == b.Stated && a.Level == b.Level && a.Condition == b.Condition && a.Applies == b.Applies && a.InUse == b.InUse &&
-		slices.Equal(a.For, b.For) && slices.Equal(a.Seen, b.Seen) && a.Why == b.Why && a.Do == b.Do &&
-		slices.Equal(a.Lacks, b.Lacks) && slices.Equal(a.Notes, b.Notes) && a.Needs == b.Needs &&
-		a.Domain == b.Domain && a.Line == b.Line && a.Waived == b.Waived
-}
-
-// keep returns a finding that shares nothing with the facts it was found by,
-// which hold on to the whole record they were read from.
-func keep(f rules.Finding) rules.Finding {
-	words := func(list []string) []string {
-		list = slices.Clone(list)
-		for i := range list {
-			list[i] = strings.Clone(list[i])
+	a.rest = appendContent(a.rest[:0], f)
+	json := a.memory.recent[content{f.Row, string(a.rest)}]
+	if json == nil {
+		var err error
+		if json, err = a.meet(write, f); err != nil {
+			return dst, err
 		}
-		return list
 	}
-	f.Title, f.Why, f.Do, f.Domain = strings.Clone(f.Title), strings.Clone(f.Why), strings.Clone(f.Do), strings.Clone(f.Domain)
-	f.For, f.Lacks, f.Notes, f.Seen = slices.Clone(f.For), words(f.Lacks), words(f.Notes), slices.Clone(f.Seen)
+	dst = append(dst, json...)
+	if f.Domain != "" {
+		dst = appendString(append(dst, `,"domain":`...), f.Domain)
+	}
+	if f.Line != 0 {
+		dst = strconv.AppendInt(append(dst, `,"line":`...), int64(f.Line), 10)
+	}
+	return append(dst, '}'), nil
+}
+
+// meet encodes what is not remembered, or only just.
+func (a *line) meet(write appender, f *rules.Finding) ([]byte, error) {
+	key := content{f.Row, string(a.rest)}
+	json := a.memory.older[key]
+	if json == nil {
+		c := *f
+		c.Domain, c.Line = "", 0
+		b, err := write(a, nil, reflect.ValueOf(&c).Elem())
+		if err != nil {
+			return nil, err
+		}
+		json = bytes.Clone(b[:len(b)-1])
+	}
+	a.met = append(a.met, encoded{key, json})
+	return json, nil
+}
+
+// appendContent appends every field of a content but its row, each so that one
+// can see where it ends.
+func appendContent(k []byte, f *rules.Finding) []byte {
+	for _, s := range [...]string{
+		f.Rule, f.Title, string(f.Outcome), string(f.Stated.Functional), string(f.Stated.Security), string(f.Level.Functional), string(f.Level.Security),
+		string(f.Condition), string(f.Applies), string(f.InUse), f.Why, f.Do, f.Needs,
+	} {
+		k = appendText(k, s)
+	}
+	k = appendTexts(appendTexts(appendTexts(k, f.For), f.Lacks), f.Notes)
+	k = binary.AppendUvarint(k, uint64(len(f.Seen)))
 	for i := range f.Seen {
 		s := &f.Seen[i]
-		s.What, s.Value, s.Source, s.Cause = strings.Clone(s.What), strings.Clone(s.Value), strings.Clone(s.Source), strings.Clone(s.Cause)
+		k = appendText(appendText(appendText(appendText(k, s.What), s.Value), s.Source), s.Cause)
+		k = binary.AppendVarint(k, int64(s.Line))
 	}
-	return f
+	return k
+}
+
+func appendTexts(k []byte, list []string) []byte {
+	k = binary.AppendUvarint(k, uint64(len(list)))
+	for _, s := range list {
+		k = appendText(k, s)
+	}
+	return k
+}
+
+func appendText(k []byte, s string) []byte {
+	return append(binary.AppendUvarint(k, uint64(len(s))), s...)
 }

@@ -174,7 +174,9 @@ func New(tool string, h *facts.Host, st Statement, c Choice, v *rules.Verdict, f
 	r.At = r.At.UTC().Truncate(time.Second)
 	// A list is a list in JSON, even an empty one.
 	r.Intents = append([]string{}, r.Intents...)
-	r.Findings = append([]rules.Finding{}, r.Findings...)
+	if r.Findings == nil {
+		r.Findings = []rules.Finding{}
+	}
 	r.Answers = append([]rules.Answer{}, r.Answers...)
 	for i, a := range r.Answers {
 		r.Answers[i].Because = append([]int{}, a.Because...)
