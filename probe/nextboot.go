@@ -96,7 +96,7 @@ func (s *session) nextLine() facts.Observed[facts.CommandLine] {
 // or the first where the default is something else.
 func (s *session) lineOfMenu() facts.Observed[facts.CommandLine] {
 	var none facts.Observed[facts.CommandLine]
-	for _, dir := range []string{"/boot/grub", "/boot/grub2"} {
+	for _, dir := range menuDirs() {
 		l := s.file(dir+"/grub.cfg", 1<<20)
 		if l.absent() {
 			continue

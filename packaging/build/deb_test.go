@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 const xen = "xen-hypervisor-4.17-amd64"
@@ -106,47 +105,6 @@ func TestDebian(t *testing.T) {
 			}
 		}
 	})
-	t.Run("broken", func(t *testing.T) {
-		s.do("mv", "/usr/bin/xencheck", "/usr/bin/xencheck.good")
-		defer s.do("mv", "/usr/bin/xencheck.good", "/usr/bin/xencheck")
-		for name, script := range map[string]string{
-			"killed": "#!/bin/sh\nkill -9 $$\n", "error": "#!/bin/sh\nexit 4\n", "garbage": "\x00\x01", "findings": "#!/bin/sh\nexit 1\n",
-			"not there": "#!/nowhere\n", "speaks": "#!/bin/sh\necho '$(touch /tmp/executed); touch /tmp/executed'\nexit 2\n",
-		} {
-			s.write("/usr/bin/xencheck", script)
-			out, code, there := s.installXen("XENCHECK_GATE_MODE=refuse")
-			if code != 0 || !there {
-				t.Errorf("%s: exit code %d, installed: %t", name, code, there)
-			}
-			says(t, out, "xencheck: warning: the host could not be judged; installing goes on.")
-		}
-		if _, err := os.Stat(filepath.Join(s.root, "tmp/executed")); err == nil {
-			t.Error("what the binary says was executed")
-		}
-	})
-	t.Run("malformed", func(t *testing.T) {
-		for in, want := range map[string]string{"VERSION 9\n\n": "unknown version of apt's hook protocol", "VERSION 3\n\nx\n": "expected nine fields"} {
-			out, code := s.hook(in)
-			if code != 0 {
-				t.Errorf("%q stops apt with %d", in, code)
-			}
-			says(t, out, want, "installing goes on")
-		}
-	})
-	t.Run("quick", func(t *testing.T) {
-		quickest := time.Hour
-		for range 40 {
-			start := time.Now()
-			if out, code := s.hook("VERSION 3\nDir=/\n\nhello - - none < 2.10-3 amd64 none /a/hello.deb\n"); code != 0 || out != "" {
-				t.Fatal(code, out)
-			}
-			quickest = min(quickest, time.Since(start))
-		}
-		t.Logf("the hook takes %v for other packages", quickest)
-		if quickest > 20*time.Millisecond {
-			t.Errorf("%v is more than 20 ms", quickest)
-		}
-	})
 	t.Run("record", func(t *testing.T) { s.record(t) })
 
 	s.do("apt-get", "remove", "-y", "-q", "xencheck")
@@ -206,28 +164,6 @@ func (s *system) record(t *testing.T) {
 	}
 	says(t, out, "the verdict has changed", "read-only file system")
 	unchanged("read-only")
-}
-
-// hook runs the hook as apt does, with an input on a descriptor of its own.
-func (s *system) hook(in string) (string, int) {
-	s.t.Helper()
-	r, w, err := os.Pipe()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer r.Close()
-	go func() {
-		_, _ = w.WriteString(in)
-		w.Close()
-	}()
-	c := exec.Command("chroot", s.root, "/usr/lib/xencheck/apt-hook")
-	c.Env = append(slices.Clone(s.env), "APT_HOOK_INFO_FD=3")
-	c.ExtraFiles = []*os.File{r}
-	out, err := c.CombinedOutput()
-	if c.ProcessState == nil {
-		s.t.Fatal(err)
-	}
-	return string(out), c.ProcessState.ExitCode()
 }
 
 // files lists what is installed, without what changes anyway.

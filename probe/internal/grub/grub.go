@@ -21,6 +21,7 @@ const (
 	maxWord     = 16 << 10
 	maxVars     = 1000
 	maxProblems = 20 // further ones are only counted
+	maxSources  = 5  // files that read each other
 )
 
 // ErrTooLarge says that a text, or what it says, is larger than any of GRUB's.

@@ -36,8 +36,10 @@ func (t token) plain() string {
 }
 
 // lexer divides a text. The languages of the shell and of GRUB do not differ
-// in what it looks at, except that only the shell runs programs in words.
+// in what it looks at, except that only the shell runs programs in words, and
+// that GRUB's knows no subshells: (hd0,1)/xen.gz is a word of it.
 type lexer struct {
+	grub   bool
 	s      string
 	i      int
 	line   int
@@ -45,8 +47,8 @@ type lexer struct {
 	heres  []string // ends of here documents that begin after this line
 }
 
-func lex(s string) []token {
-	l := &lexer{s: s, line: 1}
+func lex(s string, grub bool) []token {
+	l := &lexer{grub: grub, s: s, line: 1}
 	for l.i < len(l.s) {
 		l.next()
 	}
@@ -73,6 +75,10 @@ func (l *lexer) next() {
 			l.i++
 		}
 	case '(', ')':
+		if l.grub {
+			l.word()
+			break
+		}
 		l.op(string(c))
 		l.i++
 	case ';', '&', '|':
@@ -142,7 +148,7 @@ func (l *lexer) word() {
 	}
 	for l.i < len(l.s) {
 		c := l.s[l.i]
-		if strings.IndexByte(" \t\r\n;&|()<>", c) >= 0 {
+		if strings.IndexByte(" \t\r\n;&|<>", c) >= 0 || !l.grub && (c == '(' || c == ')') {
 			break
 		}
 		switch c {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +18,11 @@ type How struct {
 	Env map[string]string
 	// Platform is $grub_platform: pc, efi, …; empty where it is not known.
 	Platform string
+	// Files are those beside the menu that it may read on, by their names.
+	Files map[string][]byte
+	// Snippets are the entries that the command blscfg adds, in any order; nil
+	// where they are not known.
+	Snippets []Snippet
 }
 
 // Menu is what a grub.cfg offers.
@@ -29,7 +35,7 @@ type Menu struct {
 	// they add is not in Entries.
 	Sources []string
 	// BLS says that entries come from files of the Boot Loader Specification
-	// as well.
+	// as well, and those are not known.
 	BLS      bool
 	Problems []Problem // places that could not be followed
 	More     int       // problems beyond those in Problems
@@ -45,6 +51,11 @@ type Entry struct {
 	Line   int // counted from 1
 	// Conditional says that it is unknown whether the entry is offered.
 	Conditional bool
+
+	// Unordered says that the entry is one of several of the Boot Loader
+	// Specification. They stand together, in an order that is not followed: a
+	// number tells that one of them is meant, not which.
+	Unordered bool
 
 	Submenu []*Entry // of a submenu
 	Menu    bool     // it is a submenu
@@ -82,6 +93,7 @@ type menu struct {
 	path    []string
 	number  string
 	entry   *Entry // whose body is followed; nil at the level of the menu
+	within  int    // how many files deep it is
 }
 
 type pending struct {
@@ -175,10 +187,11 @@ func (g *menu) call(m *machine, n node, args []Value, certain bool) Tri {
 	case "source", ".", "configfile":
 		if len(args) > 0 && g.entry == nil {
 			g.out.Sources = append(g.out.Sources, args[0].Text)
+			g.source(m, path.Base(args[0].Text), certain)
 		}
 		return Unknown
 	case "blscfg":
-		g.out.BLS = true
+		g.blscfg(n, args, certain)
 		return Unknown
 	case "menuentry", "submenu", "hiddenentry":
 		g.menuentry(m, n, args, certain)
@@ -200,6 +213,39 @@ func (g *menu) call(m *machine, n node, args []Value, certain bool) Tri {
 		return Yes
 	}
 	return Unknown
+}
+
+// source follows a file beside the menu. Where it is unknown whether GRUB reads
+// it, what it sets is unknown.
+func (g *menu) source(m *machine, name string, certain bool) {
+	text, ok := g.how.Files[name]
+	if !ok || g.within >= maxSources {
+		return
+	}
+	doubt, done := m.doubt, m.done
+	m.doubt = doubt || !certain
+	g.within++
+	m.follow(string(text))
+	g.within--
+	m.doubt, m.done = doubt, done
+}
+
+// blscfg adds an entry for each file of the Boot Loader Specification. With an
+// argument the files are others than the usual ones.
+func (g *menu) blscfg(n node, args []Value, certain bool) {
+	if g.how.Snippets == nil || len(args) > 0 || g.entry != nil {
+		g.out.BLS = true
+		return
+	}
+	for _, s := range g.how.Snippets {
+		if g.count++; g.count > maxEntries {
+			return
+		}
+		g.level = append(g.level, &Entry{
+			Title: s.Title, ID: s.ID, Path: g.path, Number: g.number + strconv.Itoa(len(g.level)), Line: n.line, Conditional: !certain,
+			Unordered: len(g.how.Snippets) > 1, Loader: "linux", File: s.Linux, CommandLine: Value{Text: s.Options},
+		})
+	}
 }
 
 // loadEnv takes the environment block's variables, or those that are named.
@@ -373,6 +419,9 @@ func find(level []*Entry, name string) (*Entry, error) {
 		if e.Conditional {
 			return nil, ErrUncertain
 		}
+	}
+	if e := level[at]; e.Unordered {
+		return &Entry{Line: e.Line, Number: e.Number, Path: e.Path, Loader: e.Loader}, nil
 	}
 	return level[at], nil
 }

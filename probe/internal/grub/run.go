@@ -73,7 +73,7 @@ func (m *machine) forget() {
 
 // follow reads a text and runs it.
 func (m *machine) follow(text string) {
-	p := &parser{grub: m.grub, tokens: lex(text), problem: m.problem}
+	p := &parser{grub: m.grub, tokens: lex(text, m.grub), problem: m.problem}
 	nodes := p.list()
 	m.run(nodes, true)
 	if p.tooDeep {

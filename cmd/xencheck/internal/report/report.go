@@ -147,11 +147,19 @@ func (r *Report) exit() ExitCode {
 // bootWords says what boots next, in sentences.
 func (r *Report) bootWords() string {
 	b := r.Boot
-	entry := "GRUB's default entry " + quoted(b.Title) + " (" + place(b.Source, b.Line) + ")"
+	entry := "GRUB's default entry "
+	if b.Title != "" {
+		entry += quoted(b.Title) + " "
+	}
+	entry += "(" + place(b.Source, b.Line) + ")"
 	before := fmt.Sprintf("As it is, it is %s by Xen %s.", strings.ReplaceAll(string(b.Before), "_", " "), b.BeforeRelease)
 	switch {
-	case b.Title == "":
+	case b.Line == 0:
 		return "What boots next cannot be told: " + b.Why + ". The host is judged as it is."
+	case !b.Xen && b.Why != "":
+		return "What boots next cannot be told: of " + entry + ", " + b.Why + ". The host is judged as it is."
+	case !b.Xen && r.Choice.How == Running:
+		return entry + " boots no Xen, and Xen " + r.Choice.Version + " will not run then. The host is judged as it is."
 	case !b.Xen:
 		return entry + " boots no Xen. The host is judged as it is."
 	case b.Why != "":
