@@ -95,6 +95,9 @@ func (o *fleetOptions) check(c *cobra.Command, s *streams) error {
 	if err := o.display.check(c); err != nil {
 		return err
 	}
+	for i, x := range o.xen {
+		o.xen[i] = strings.TrimSpace(x) // as in --xen "4.17, 4.22"
+	}
 	if len(o.xen) == 0 || slices.Contains(o.xen, "") {
 		return &usageError{c, errors.New("--xen must name releases, such as --xen 4.17,4.22")}
 	}
@@ -102,6 +105,9 @@ func (o *fleetOptions) check(c *cobra.Command, s *streams) error {
 		if slices.Contains(o.xen[:i], x) {
 			return &usageError{c, fmt.Errorf("--xen names %s twice", x)}
 		}
+	}
+	if c.Flags().Changed("only") && len(o.only) == 0 {
+		return &usageError{c, errors.New("--only must name verdicts, such as --only unknown,outside")}
 	}
 	var err error
 	if o.filter, err = fleet.ParseFilter(o.where, o.only); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
 	"github.com/xencheck/xencheck/rules"
@@ -103,6 +104,11 @@ func verdictNamed(word string) (string, error) {
 // which has to.
 func ParseFilter(where, verdicts []string) (Filter, error) {
 	var f Filter
+	for _, v := range verdicts {
+		if _, err := verdictNamed(strings.ToLower(v)); err != nil {
+			return f, fmt.Errorf("%q: a verdict %w", v, err)
+		}
+	}
 	if len(verdicts) > 0 {
 		where = append([]string{"verdict=" + strings.Join(verdicts, ",")}, where...)
 	}
@@ -117,77 +123,101 @@ func ParseFilter(where, verdicts []string) (Filter, error) {
 	return f, nil
 }
 
-// parseTerms reads one filter.
+// parseTerms reads one filter. Its errors say at which character something is
+// wrong.
 func parseTerms(text string) ([]term, error) {
-	var ts []term
-	rest := strings.TrimSpace(text)
-	if rest == "" {
+	p := &filterText{text, text}
+	p.blanks()
+	if p.rest == "" {
 		return nil, errors.New("empty: expected such as verdict=unknown or cpu~xeon")
 	}
-	for rest != "" {
-		n := strings.IndexAny(rest, "=~! ")
-		if n <= 0 || rest[n] == ' ' {
-			return nil, fmt.Errorf("expected FIELD=VALUE or FIELD~TEXT at %q", rest)
-		}
-		t := term{}
-		name := strings.ToLower(rest[:n])
-		all := fields()
-		i := slices.IndexFunc(all, func(f field) bool { return f.name == name })
-		if i < 0 {
-			return nil, fmt.Errorf("no field %q; there is %s", name, fieldNames(all))
-		}
-		t.field = &all[i]
-		rest = rest[n:]
-		t.not = rest[0] == '!'
-		rest = strings.TrimPrefix(rest, "!")
-		if rest == "" || rest[0] != '=' && rest[0] != '~' {
-			return nil, fmt.Errorf("expected = or ~ behind %s", name)
-		}
-		t.contains = rest[0] == '~'
-		rest = rest[1:]
-		for more := true; more; {
-			var v string
-			var err error
-			if v, rest, err = parseValue(rest); err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
-			}
-			v = strings.ToLower(v)
-			if t.field.check != nil && !t.contains {
-				if v, err = t.field.check(v); err != nil {
-					return nil, fmt.Errorf("%s: %w", name, err)
-				}
-			}
-			t.values = append(t.values, v)
-			if more = strings.HasPrefix(rest, ","); more {
-				rest = rest[1:]
-			}
-		}
-		if rest != "" && rest[0] != ' ' {
-			return nil, fmt.Errorf("expected a blank at %q", rest)
+	var ts []term
+	for p.rest != "" {
+		t, err := p.term()
+		if err != nil {
+			return nil, err
 		}
 		ts = append(ts, t)
-		rest = strings.TrimLeft(rest, " ")
+		if p.rest != "" && p.rest[0] != ' ' {
+			return nil, p.wrong("expected a blank")
+		}
+		p.blanks()
 	}
 	return ts, nil
 }
 
-// parseValue reads a value up to a comma or blank, or in quotes.
-func parseValue(s string) (value, rest string, err error) {
-	if quoted, ok := strings.CutPrefix(s, `"`); ok {
-		value, rest, ok = strings.Cut(quoted, `"`)
-		if !ok {
-			return "", "", errors.New("a quote is not closed")
+// filterText is a filter on its way: the whole of it, and what is left.
+type filterText struct{ all, rest string }
+
+func (p *filterText) blanks() { p.rest = strings.TrimLeft(p.rest, " ") }
+
+// wrong says where something is wrong.
+func (p *filterText) wrong(format string, args ...any) error {
+	at := utf8.RuneCountInString(p.all[:len(p.all)-len(p.rest)]) + 1
+	return fmt.Errorf("at character %d: %w", at, fmt.Errorf(format, args...))
+}
+
+// term reads a field, an operator and values.
+func (p *filterText) term() (t term, err error) {
+	n := strings.IndexAny(p.rest, "=~! ")
+	if n <= 0 || p.rest[n] == ' ' {
+		return t, p.wrong("expected FIELD=VALUE or FIELD~TEXT")
+	}
+	name, all := strings.ToLower(p.rest[:n]), fields()
+	i := slices.IndexFunc(all, func(f field) bool { return f.name == name })
+	if i < 0 {
+		return t, p.wrong("no field %q; there is %s", name, fieldNames(all))
+	}
+	t.field = &all[i]
+	p.rest = p.rest[n:]
+	if t.not = p.rest[0] == '!'; t.not {
+		p.rest = p.rest[1:]
+	}
+	if p.rest == "" || p.rest[0] != '=' && p.rest[0] != '~' {
+		return t, p.wrong("expected = or ~ behind %s", name)
+	}
+	t.contains = p.rest[0] == '~'
+	for more := true; more; more = strings.HasPrefix(p.rest, ",") {
+		p.rest = p.rest[1:] // the operator, or a comma
+		at := *p
+		v, err := p.value()
+		if err != nil {
+			return t, err
 		}
-		return value, rest, nil
+		v = strings.ToLower(v)
+		if t.field.check != nil && !t.contains {
+			if v, err = t.field.check(v); err != nil {
+				return t, at.wrong("%s: %w", name, err)
+			}
+		}
+		t.values = append(t.values, v)
 	}
-	n := strings.IndexAny(s, ", ")
+	return t, nil
+}
+
+// value reads a value up to a comma or blank, or in quotes.
+func (p *filterText) value() (string, error) {
+	if quoted, ok := strings.CutPrefix(p.rest, `"`); ok {
+		v, rest, ok := strings.Cut(quoted, `"`)
+		if !ok {
+			return "", p.wrong("a quote is not closed")
+		}
+		p.rest = rest
+		return v, nil
+	}
+	n := strings.IndexAny(p.rest, ", ")
 	if n < 0 {
-		n = len(s)
+		n = len(p.rest)
 	}
-	if n == 0 {
-		return "", "", errors.New("a value is missing")
+	switch {
+	case n == 0:
+		return "", p.wrong("a value is missing")
+	case strings.ContainsRune("=~!", rune(p.rest[0])): // as in cpu==x
+		return "", p.wrong("a value that begins with %q stands in quotes", p.rest[:1])
 	}
-	return s[:n], s[n:], nil
+	v := p.rest[:n]
+	p.rest = p.rest[n:]
+	return v, nil
 }
 
 func fieldNames(fs []field) string {

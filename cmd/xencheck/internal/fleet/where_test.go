@@ -73,15 +73,24 @@ func TestFilterErrors(t *testing.T) {
 		"=x":              "expected FIELD=VALUE",
 		"color=red":       `no field "color"; there is verdict, row,`,
 		"cpu!xeon":        "expected = or ~ behind cpu",
-		"cpu~":            "cpu: a value is missing",
-		"cpu~a,":          "cpu: a value is missing",
-		`cpu="xeon`:       "cpu: a quote is not closed",
-		`cpu="xeon"x`:     `expected a blank at "x"`,
+		"cpu~":            "at character 5: a value is missing",
+		"cpu~a,":          "at character 7: a value is missing",
+		"cpu==a":          `at character 5: a value that begins with "=" stands in quotes`,
+		"name~ü cpu~~a":   `at character 12: a value that begins with "~" stands in quotes`,
+		`cpu="xeon`:       "at character 5: a quote is not closed",
+		`cpu="xeon"x`:     "at character 11: expected a blank",
+		"arch=b color=x":  `at character 8: no field "color"`,
 		"verdict=perfect": "verdict: must be one of supported, security-supported,",
 	} {
 		if _, err := ParseFilter([]string{where}, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", where, err, want)
 		}
+	}
+	if f, err := ParseFilter([]string{`cpu="=a"`}, nil); err != nil || f.terms[0].values[0] != "=a" {
+		t.Errorf("a value in quotes: %v", err)
+	}
+	if _, err := ParseFilter(nil, []string{"unknown", "bad"}); err == nil || !strings.HasPrefix(err.Error(), `"bad": a verdict must be one of supported,`) {
+		t.Error(err)
 	}
 }
 
