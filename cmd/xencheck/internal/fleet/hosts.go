@@ -86,12 +86,12 @@ func (s *shard) grow() {
 	}
 }
 
-// each calls visit for every host.
-func (n *newest) each(visit func(entry)) {
+// each calls visit for every host, with the time of its newest record.
+func (n *newest) each(visit func(e entry, time uint32)) {
 	for i := range n.shards {
 		for _, s := range n.shards[i].slots {
 			if s.high|s.low != 0 {
-				visit(s.entry)
+				visit(s.entry, s.time)
 			}
 		}
 	}

@@ -27,7 +27,13 @@ func (t *tally) summary(o *Options) *report.Fleet {
 			f.Nameless += n
 		}
 	}
-	t.newest.each(func(e entry) { hosts[e]++ })
+	tomorrow := moment(o.tomorrow())
+	t.newest.each(func(e entry, time uint32) {
+		hosts[e]++
+		if time > tomorrow && e.verdict != leftOut {
+			f.Future++
+		}
+	})
 
 	c := newCounting(t, f)
 	names, verdicts := keysOf(t.hardware), keysOf(t.verdicts)
@@ -42,6 +48,17 @@ func (t *tally) summary(o *Options) *report.Fleet {
 	}
 	c.finish(o)
 	return f
+}
+
+// tomorrow is a time from which on nothing can have been collected: clocks of
+// hosts may be a day ahead, not more.
+func (o *Options) tomorrow() *time.Time {
+	now := time.Now
+	if o.Probe.Now != nil {
+		now = o.Probe.Now
+	}
+	at := now().Add(24 * time.Hour)
+	return &at
 }
 
 // counting is a summary in the making.

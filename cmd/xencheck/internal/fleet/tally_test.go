@@ -40,7 +40,7 @@ func TestNewest(t *testing.T) {
 		want[hash] = kept{at, e}
 	}
 	got := map[entry]bool{}
-	n.each(func(e entry) { got[e] = true })
+	n.each(func(e entry, _ uint32) { got[e] = true })
 	if len(got) != len(want) || n.older != older {
 		t.Fatalf("%d hosts and %d older records, want %d and %d", len(got), n.older, len(want), older)
 	}
@@ -217,5 +217,20 @@ func TestHorizons(t *testing.T) {
 	}
 	if d := cmp.Diff(want, f.Horizons); d != "" {
 		t.Error(d)
+	}
+}
+
+// A record of the future is its host's newest, which is said.
+func TestFuture(t *testing.T) {
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	lines := []string{
+		record("ahead", "", int(now.Unix())+3600), record("wrong", "1.0:unknown", int(now.Unix())+2*24*3600), record("wrong", "", int(now.Unix())),
+		record("", "", int(now.Unix())+2*24*3600), // counts as it is
+	}
+	o := options(strings.NewReader(strings.Join(lines, "\n")))
+	o.Probe.Now = func() time.Time { return now }
+	f, err := Run(t.Context(), o)
+	if err != nil || f.Hosts != 3 || f.Future != 1 || f.Verdicts[0].Grades["unknown"] != 1 {
+		t.Errorf("%v, %+v", err, f)
 	}
 }

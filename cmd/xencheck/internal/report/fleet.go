@@ -27,14 +27,15 @@ type Fleet struct {
 	Intents     []string `json:"intents"`
 	Filter      string   `json:"filter,omitempty"` // the hosts that are counted; empty for all
 
-	Records  int   `json:"records"`  // read, those that could not be used included
-	Bad      int   `json:"bad"`      // could not be used
-	Older    int   `json:"older"`    // set aside: a newer record of the same host was there
-	Nameless int   `json:"nameless"` // hosts without a name among Hosts
-	LeftOut  int   `json:"left_out"` // hosts that the filter leaves out
-	Passed   int   `json:"passed"`   // files of directories and archives that hold no records
-	Hosts    int   `json:"hosts"`    // that everything below counts
-	Bytes    int64 `json:"bytes"`    // of all records
+	Records  int   `json:"records"`          // read, those that could not be used included
+	Bad      int   `json:"bad"`              // could not be used
+	Older    int   `json:"older"`            // set aside: a newer record of the same host was there
+	Future   int   `json:"future,omitempty"` // hosts whose newest record says that it is of tomorrow or later
+	Nameless int   `json:"nameless"`         // hosts without a name among Hosts
+	LeftOut  int   `json:"left_out"`         // hosts that the filter leaves out
+	Passed   int   `json:"passed"`           // files of directories and archives that hold no records
+	Hosts    int   `json:"hosts"`            // that everything below counts
+	Bytes    int64 `json:"bytes"`            // of all records
 
 	// Statements lists every statement that hosts were judged by. Where a
 	// statement is meant below, it is an index into this list.

@@ -59,6 +59,9 @@ func (f *Fleet) head(p *page) {
 	if f.Nameless > 0 {
 		p.text(0, fmt.Sprintf("%s no name; each record of theirs counts as a host of its own.", count(f.Nameless, "host has", "hosts have")))
 	}
+	if f.Future > 0 {
+		p.item(0, markWarn, "", fmt.Sprintf("The newest record of %s is dated in the future: its clock was wrong, and a newer record would not count.", hosts(f.Future)))
+	}
 	if f.Passed > 0 {
 		p.text(0, fmt.Sprintf("%s of directories or archives passed over, since nothing in them looks like a record.", count(f.Passed, "file was", "files were")))
 	}
