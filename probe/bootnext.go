@@ -147,8 +147,8 @@ func (s *session) beside(how *grub.How, dir string, menu []byte) {
 	if bytes.Contains(menu, []byte(custom)) {
 		if l := s.file(dir+"/"+custom, 1<<20); l.known() {
 			how.Files = map[string][]byte{custom: l.data}
-		} else if !l.absent() {
-			// It may set anything.
+		} else if !l.absent() && l.why().Cause != facts.NotRecorded {
+			// It is there, and may set anything.
 			how.Files = map[string][]byte{custom: []byte("set default=$(unread)\n")}
 		}
 	}

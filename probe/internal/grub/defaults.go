@@ -25,7 +25,7 @@ type Defaults struct {
 func ParseDefaults(files []File) (*Defaults, error) {
 	m := &machine{
 		vars:    map[string]Value{},
-		defined: map[string]bool{},
+		defined: map[string]function{},
 		unset:   func(string) Value { return Value{Known: true} },
 		call:    shell,
 	}

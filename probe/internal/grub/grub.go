@@ -20,8 +20,10 @@ const (
 	maxEntries  = 2000 // of a menu with all its submenus
 	maxWord     = 16 << 10
 	maxVars     = 1000
-	maxProblems = 20 // further ones are only counted
-	maxSources  = 5  // files that read each other
+	maxProblems = 20     // further ones are only counted
+	maxSources  = 5      // files that read each other
+	maxCalls    = 10     // functions that call each other
+	maxSteps    = 20_000 // commands of functions that are followed
 )
 
 // ErrTooLarge says that a text, or what it says, is larger than any of GRUB's.

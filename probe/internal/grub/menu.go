@@ -108,7 +108,7 @@ func ParseMenu(text []byte, how How) (*Menu, error) {
 		return nil, ErrTooLarge
 	}
 	g := &menu{out: &Menu{}, how: how}
-	m := &machine{vars: map[string]Value{}, defined: map[string]bool{}, unset: how.unset, grub: true}
+	m := &machine{vars: map[string]Value{}, defined: map[string]function{}, unset: how.unset, grub: true}
 	m.call = g.call
 	m.follow(string(text))
 	g.out.Entries = g.level

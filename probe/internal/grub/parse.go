@@ -151,7 +151,7 @@ func (p *parser) command() node {
 			n.words = append(n.words, p.peek())
 			p.i++
 		}
-		p.body()
+		n.bodies = [][]node{p.body()}
 		return n
 	}
 	for p.i < len(p.tokens) {
@@ -162,7 +162,7 @@ func (p *parser) command() node {
 				p.i++
 			}
 			n.kind = define
-			p.body()
+			n.bodies = [][]node{p.body()}
 			return n
 		}
 		if w.op != "" || p.grub && w.plain() == "}" && len(n.words) > 0 {
@@ -183,12 +183,14 @@ func (p *parser) command() node {
 	return n
 }
 
-// body skips the block of a function.
-func (p *parser) body() {
-	if p.keyword("{") {
-		p.list("}")
-		p.keyword("}")
+// body reads the block of a function.
+func (p *parser) body() []node {
+	if !p.keyword("{") {
+		return nil
 	}
+	nodes := p.list("}")
+	p.keyword("}")
+	return nodes
 }
 
 func isMenu(words []token) bool {

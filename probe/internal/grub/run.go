@@ -20,9 +20,17 @@ type machine struct {
 	// call handles a command that is none of the language; certain is false
 	// where it is unknown whether it runs. It returns how the command ends.
 	call     func(m *machine, n node, args []Value, certain bool) Tri
-	defined  map[string]bool // functions
+	defined  map[string]function
+	calls    int // functions that are being followed, one within the other
+	steps    int // of all functions so far
 	problems []Problem
 	more     int
+}
+
+// function is one that the program defines.
+type function struct {
+	body []node
+	sure bool // that this is its body
 }
 
 func (m *machine) problem(line int, format string, args ...any) {
@@ -88,6 +96,12 @@ func (m *machine) run(nodes []node, certain bool) Tri {
 		if m.done {
 			return last
 		}
+		if m.calls > 0 {
+			if m.steps++; m.steps > maxSteps {
+				m.forget()
+				return Unknown
+			}
+		}
 		sure := certain
 		switch {
 		case n.glue == "&&" && last == No, n.glue == "||" && last == Yes:
@@ -114,7 +128,9 @@ func (m *machine) step(n node, certain bool) Tri {
 		return Unknown
 	case define:
 		if len(n.words) > 0 {
-			m.defined[n.words[0].plain()] = true
+			name := n.words[0].plain()
+			_, again := m.defined[name]
+			m.defined[name] = function{n.bodies[0], certain && !m.doubt && !again}
 		}
 		return Yes
 	case maybe:
@@ -240,12 +256,29 @@ func (m *machine) builtin(n node, before []token, certain bool) Tri {
 		}
 		return Yes
 	}
-	if m.defined[name] {
-		m.problem(n.line, "function %q is not followed", name)
+	if f, ok := m.defined[name]; ok {
+		return m.function(n, f, certain)
+	}
+	return m.call(m, n, args, certain)
+}
+
+// function follows a function of GRUB's language that is called. Its arguments
+// are not known.
+func (m *machine) function(n node, f function, certain bool) Tri {
+	if !m.grub || !f.sure || m.calls == maxCalls || m.steps > maxSteps {
+		m.problem(n.line, "function %q is not followed", n.words[0].plain())
 		m.forget()
 		return Unknown
 	}
-	return m.call(m, n, args, certain)
+	doubt, done := m.doubt, m.done
+	m.calls++
+	end := m.run(f.body, certain)
+	m.calls--
+	if m.done || m.doubt != doubt {
+		end = Unknown // it returned, from somewhere
+	}
+	m.doubt, m.done = doubt, done
+	return end
 }
 
 // text puts the parts of one word together, without dividing it.

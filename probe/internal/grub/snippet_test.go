@@ -2,8 +2,10 @@ package grub
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -118,5 +120,44 @@ func TestDevices(t *testing.T) {
 	}
 	if d := cmp.Diff(want, e); d != "" || err != nil {
 		t.Errorf("%v, -want +got:\n%s", err, d)
+	}
+}
+
+// Functions are followed: grub-mkconfig's own menus call some before their
+// entries.
+func TestFunctions(t *testing.T) {
+	const menu = "menuentry a { linux /k }\nmenuentry b { linux /k }\n"
+	for _, tt := range []struct {
+		name, text, want string
+		err              error
+	}{
+		{"it sets nothing here", "set default=1\nfunction load_video {\n  if [ x$feature_all_video_module = xy ]; then\n insmod all_video\n else\n insmod vga\n fi\n}\nif loadfont unicode; then\n set gfxmode=auto\n load_video\nfi\n", "b", nil},
+		{"it sets the default", "function f {\n set default=1\n}\nf\n", "b", nil},
+		{"perhaps it does", "function f {\n set default=1\n}\nif loadfont x; then f; fi\n", "", ErrUncertain},
+		{"it ends before", "function f {\n return\n set default=1\n}\nf\n", "a", nil},
+		{"perhaps it ends before", "function f {\n if keystatus; then return; fi\n set default=1\n}\nset default=0\nf\n", "", ErrUncertain},
+		{"what follows it is certain again", "function f {\n if keystatus; then return; fi\n set x=1\n}\nf\nset default=1\n", "b", nil},
+		{"it is defined twice", "function f { true; }\nfunction f { set default=1; }\nf\n", "", ErrUncertain},
+		{"it calls itself", "function f { f; }\nset default=1\nf\n", "", ErrUncertain},
+		{"it calls itself twice", "function f { f; f; f; f; }\nset default=1\nf\n", "", ErrUncertain},
+		{"it is never called", "function f { set default=1; }\n", "a", nil},
+	} {
+		m, err := ParseMenu([]byte(tt.text+menu), How{Env: map[string]string{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := m.Next()
+		if !errors.Is(err, tt.err) || err == nil && e.Title != tt.want {
+			t.Errorf("%s: %+v, %v", tt.name, e, err)
+		}
+	}
+	var many strings.Builder
+	many.WriteString("function f0 { true; }\n")
+	for i := range 9 {
+		fmt.Fprintf(&many, "function f%d {%s}\n", i+1, strings.Repeat(fmt.Sprintf(" f%d;", i), 100))
+	}
+	start := time.Now()
+	if _, err := ParseMenu([]byte(many.String()+"f9\n"+menu), How{}); err != nil || time.Since(start) > 5*time.Second {
+		t.Errorf("100 to the power of nine: %v after %v", err, time.Since(start))
 	}
 }
