@@ -35,7 +35,7 @@ func TestExamples(t *testing.T) {
 		"cloudinit": {"cloud-init", "schema", "--config-file", "../examples/cloud-config.yaml"},
 		"kickstart": {"ksvalidator", "../examples/kickstart.cfg"},
 		"scripts": {"shellcheck", "-e", "SC1091", "../files/apt/apt-hook", "../files/apt/apt-ask", "../files/dnf/dnf5-gate",
-			"../examples/hypervisor/preinst", "../examples/hypervisor/config"},
+			"../examples/hypervisor/preinst", "../examples/hypervisor/config", "testdata/guest/steps"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			needs(t, command[0])
