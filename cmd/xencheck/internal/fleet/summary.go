@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"cmp"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -21,31 +20,21 @@ func (t *tally) summary(o *Options) *report.Fleet {
 		Records: t.records, Bad: t.bad, Older: t.newest.older, Bytes: t.bytes,
 		BadRecords: append([]report.BadRecord{}, t.badFirst...),
 	}
-	hosts := maps.Clone(t.nameless)
+	c := newCounting(t, f)
 	for e, n := range t.nameless {
 		if e.verdict != leftOut {
 			f.Nameless += n
 		}
+		c.add(e, n)
 	}
 	tomorrow := moment(o.tomorrow())
 	t.newest.each(func(e entry, time uint32) {
-		hosts[e]++
+		c.add(e, 1)
 		if time > tomorrow && e.verdict != leftOut {
 			f.Future++
 		}
 	})
-
-	c := newCounting(t, f)
-	names, verdicts := keysOf(t.hardware), keysOf(t.verdicts)
-	names[0] = "other hardware (too many kinds to tell apart)"
-	// Hosts of one verdict and hardware are counted together.
-	for e, n := range hosts {
-		if e.verdict == leftOut {
-			f.LeftOut += n
-			continue
-		}
-		c.add(decodeVerdict(verdicts[e.verdict], t.asked), names[e.hardware], n)
-	}
+	c.sum()
 	c.finish(o)
 	return f
 }
@@ -61,16 +50,28 @@ func (o *Options) tomorrow() *time.Time {
 	return &at
 }
 
-// counting is a summary in the making.
+// counting is a summary in the making. Hosts are first counted by their
+// verdicts, and verdicts by what they are made of: all that takes more than
+// adding is done once for what is alike.
 type counting struct {
 	t        *tally
 	f        *report.Fleet
+	keys     []verdictKey // by number, as the next two
+	hosts    []int
+	judged   []judgement
 	verdicts map[judgedBy]*report.FleetVerdicts
 	stated   map[uint32]int // hosts by statement
+	kinds    hurtKinds
 	hurts    reasons
-	hardware map[string]*report.FleetHardware
+	hardware []hardwareCount // by number
 	xens     map[uint32]int
 	upgrades []upgrade
+}
+
+// judgement is what hosts come to by one release.
+type judgement struct {
+	judgedKey
+	first []uint32 // of the hurts, those of which none before has the same reason
 }
 
 type judgedBy struct {
@@ -78,89 +79,202 @@ type judgedBy struct {
 	statement uint32
 }
 
+// hardwareCount counts hosts of one kind, also by release asked for and grade.
+type hardwareCount struct {
+	hosts  int
+	grades []int // gradeCount for each release
+}
+
 // upgrade is a change from the first release asked for to another one.
 type upgrade struct {
 	report.FleetUpgrade
+	pairs         map[[2]uint32]int // hosts by what they come to before and after
 	gains, losses reasons
 }
 
 func newCounting(t *tally, f *report.Fleet) *counting {
 	c := &counting{
-		t: t, f: f, verdicts: map[judgedBy]*report.FleetVerdicts{}, stated: map[uint32]int{},
-		hurts: reasons{}, hardware: map[string]*report.FleetHardware{}, xens: map[uint32]int{},
+		t: t, f: f, hosts: make([]int, len(t.verdicts)), hardware: make([]hardwareCount, len(t.hardware)+1),
+		verdicts: map[judgedBy]*report.FleetVerdicts{}, stated: map[uint32]int{},
+		kinds: t.hurtKinds(), hurts: reasons{}, xens: map[uint32]int{},
+	}
+	c.judged = make([]judgement, len(t.judged.list)+1)
+	for i, key := range t.judged.list {
+		j := judgement{judgedKey: decodeJudged(key)}
+		j.first = c.kinds.first(j.hurts)
+		c.judged[i+1] = j
+	}
+	c.keys = make([]verdictKey, len(t.verdicts))
+	for key, n := range t.verdicts {
+		if n != leftOut {
+			c.keys[n] = decodeVerdict(key)
+		}
 	}
 	for to := 1; to < t.asked; to++ {
-		c.upgrades = append(c.upgrades, upgrade{report.FleetUpgrade{From: 0, To: to}, reasons{}, reasons{}})
+		c.upgrades = append(c.upgrades, upgrade{report.FleetUpgrade{From: 0, To: to}, map[[2]uint32]int{}, reasons{}, reasons{}})
 	}
 	return c
 }
 
 // add counts n hosts of one verdict and hardware.
-func (c *counting) add(v verdictKey, hardware string, n int) {
-	c.f.Hosts += n
-	c.xens[v.xen] += n
-	hw := c.hardware[hardware]
-	if hw == nil {
-		hw = &report.FleetHardware{Name: hardware}
-		for range v.judged {
-			hw.Grades = append(hw.Grades, report.FleetGrades{})
+func (c *counting) add(e entry, n int) {
+	if e.verdict == leftOut {
+		c.f.LeftOut += n
+		return
+	}
+	c.hosts[e.verdict] += n
+	hw := &c.hardware[e.hardware]
+	if hw.hosts == 0 {
+		hw.grades = make([]int, c.t.asked*gradeCount)
+	}
+	hw.hosts += n
+	for asked, j := range c.keys[e.verdict].judged {
+		hw.grades[asked*gradeCount+c.judged[j].grade] += n
+	}
+}
+
+// sum takes the verdicts apart.
+func (c *counting) sum() {
+	judged := make([]map[uint32]int, c.t.asked) // hosts by what they come to
+	for asked := range judged {
+		judged[asked] = map[uint32]int{}
+	}
+	for v, n := range c.hosts {
+		if n == 0 {
+			continue
 		}
-		c.hardware[hardware] = hw
-	}
-	hw.Hosts += n
-	stated := map[uint32]bool{}
-	for asked, j := range v.judged {
-		grade := grades()[j.grade]
-		hw.Grades[asked][grade] += n
-		stated[j.statement] = true
-		by := judgedBy{asked, j.statement}
-		if c.verdicts[by] == nil {
-			c.verdicts[by] = &report.FleetVerdicts{Asked: asked, Grades: report.FleetGrades{}}
+		key := &c.keys[v]
+		c.f.Hosts += n
+		c.xens[key.xen] += n
+		for asked, j := range key.judged {
+			judged[asked][j] += n
 		}
-		c.verdicts[by].Hosts += n
-		c.verdicts[by].Grades[grade] += n
-		c.f.ExitCode = c.f.ExitCode.Worse(j.exit)
+		for i := range c.upgrades {
+			c.upgrades[i].pairs[[2]uint32{key.judged[0], key.judged[i+1]}] += n
+		}
+		c.once(key.judged, n)
 	}
-	for s := range stated {
-		c.stated[s] += n
+	for asked, hosts := range judged {
+		for id, n := range hosts {
+			c.addJudged(asked, &c.judged[id], n)
+		}
 	}
-	c.hurts.add(c.t, v.judged, n)
 	for i := range c.upgrades {
-		c.upgrades[i].add(c.t, v.judged, n)
+		u := &c.upgrades[i]
+		for pair, n := range u.pairs {
+			u.add(&c.kinds, &c.judged[pair[0]], &c.judged[pair[1]], n)
+		}
+	}
+}
+
+// once counts n hosts of one verdict for what several of its judgements may
+// have: a statement, or a reason.
+func (c *counting) once(judged []uint32, n int) {
+	for asked, id := range judged {
+		j := &c.judged[id]
+		if !slices.ContainsFunc(judged[:asked], func(id uint32) bool { return c.judged[id].statement == j.statement }) {
+			c.stated[j.statement] += n
+		}
+		for _, id := range j.first {
+			if c.kinds.meet(id) {
+				c.hurts.of(&c.kinds, id, c.t.asked).hosts += n
+			}
+		}
+	}
+	c.kinds.verdict++
+}
+
+// addJudged counts n hosts that a release judged alike.
+func (c *counting) addJudged(asked int, j *judgement, n int) {
+	by := judgedBy{asked, j.statement}
+	v := c.verdicts[by]
+	if v == nil {
+		v = &report.FleetVerdicts{Asked: asked, Grades: report.FleetGrades{}}
+		c.verdicts[by] = v
+	}
+	v.Hosts += n
+	v.Grades[grades()[j.grade]] += n
+	c.f.ExitCode = c.f.ExitCode.Worse(j.exit)
+	for _, id := range j.first {
+		r := c.hurts.of(&c.kinds, id, c.t.asked)
+		r.byAsked[asked] += n
+		r.words[id] += n
 	}
 }
 
 // add counts what an upgrade does for n hosts.
-func (u *upgrade) add(t *tally, judged []judgedKey, n int) {
-	from, to := judged[u.From], judged[u.To]
+func (u *upgrade) add(k *hurtKinds, from, to *judgement, n int) {
 	unknown := gradeIndex(rules.GradeUnknown)
 	switch {
 	case from.grade == unknown || to.grade == unknown:
 		u.Undecided += n
 	case to.grade < from.grade:
 		u.Better += n
-		u.gains.add(t, []judgedKey{without(t, from, to)}, n)
+		u.gains.add(k, k.without(from, to), n)
 	case to.grade > from.grade:
 		u.Worse += n
-		u.losses.add(t, []judgedKey{without(t, to, from)}, n)
+		u.losses.add(k, k.without(to, from), n)
 	default:
 		u.Same += n
 	}
 }
 
-// without returns what hurts in a and not as badly in b.
-func without(t *tally, a, b judgedKey) judgedKey {
-	var left judgedKey
-	for _, id := range a.hurts {
+// hurtKinds tells of hurts, by number, what is alike.
+type hurtKinds struct {
+	names   []uint32 // hurts of one name have one number
+	reasons []uint32 // likewise of one name and cause
+	grades  []int
+	verdict int   // counts verdicts
+	met     []int // by reason: the last verdict that has it
+}
+
+func (t *tally) hurtKinds() hurtKinds {
+	k := hurtKinds{verdict: 1}
+	names, kinds := map[string]uint32{}, map[[2]string]uint32{}
+	for id := range uint32(len(t.hurts.list) + 1) {
 		h := t.hurt(id)
-		if !slices.ContainsFunc(b.hurts, func(id uint32) bool {
-			o := t.hurt(id)
-			return o.Name() == h.Name() && gradeIndex(o.Grade) >= gradeIndex(h.Grade)
-		}) {
-			left.hurts = append(left.hurts, id)
+		name := h.Name()
+		if _, ok := names[name]; !ok {
+			names[name] = uint32(len(names))
+		}
+		kind := [2]string{name, h.Cause}
+		if _, ok := kinds[kind]; !ok {
+			kinds[kind] = uint32(len(kinds))
+		}
+		k.names, k.reasons, k.grades = append(k.names, names[name]), append(k.reasons, kinds[kind]), append(k.grades, gradeIndex(h.Grade))
+	}
+	k.met = make([]int, len(kinds))
+	return k
+}
+
+// first returns of hurts those of which none before has the same reason.
+func (k *hurtKinds) first(hurts []uint32) (first []uint32) {
+	for i, id := range hurts {
+		if !slices.ContainsFunc(hurts[:i], func(o uint32) bool { return k.reasons[o] == k.reasons[id] }) {
+			first = append(first, id)
 		}
 	}
-	return left
+	return first
+}
+
+// meet reports whether the present verdict has not had the reason of a hurt yet.
+func (k *hurtKinds) meet(id uint32) bool {
+	at := &k.met[k.reasons[id]]
+	if *at == k.verdict {
+		return false
+	}
+	*at = k.verdict
+	return true
+}
+
+// without returns what hurts in a and not as badly in b.
+func (k *hurtKinds) without(a, b *judgement) (left []uint32) {
+	for _, id := range a.hurts {
+		if !slices.ContainsFunc(b.hurts, func(o uint32) bool { return k.names[o] == k.names[id] && k.grades[o] >= k.grades[id] }) {
+			left = append(left, id)
+		}
+	}
+	return k.first(left)
 }
 
 // hurt returns what a number of a key stands for.
@@ -171,11 +285,9 @@ func (t *tally) hurt(id uint32) Hurt {
 	return t.hurts.at(id)
 }
 
-// reasons counts hosts by what hurts them.
-type reasons map[reason]*reasonCount
-
-// reason is what the hurts of different hosts are counted as one by.
-type reason struct{ name, cause string }
+// reasons counts hosts by what hurts them; hurts of one name and cause are one
+// reason.
+type reasons map[uint32]*reasonCount
 
 type reasonCount struct {
 	hosts   int
@@ -183,41 +295,35 @@ type reasonCount struct {
 	words   map[uint32]int // hosts by hurt, to find the most frequent words
 }
 
-// add counts n hosts that were judged alike.
-func (rs reasons) add(t *tally, judged []judgedKey, n int) {
-	seen := map[reason]bool{}
-	for asked, j := range judged {
-		here := map[reason]bool{}
-		for _, id := range j.hurts {
-			h := t.hurt(id)
-			r := reason{h.Name(), h.Cause}
-			if here[r] {
-				continue
-			}
-			here[r] = true
-			rc := rs[r]
-			if rc == nil {
-				rc = &reasonCount{byAsked: make([]int, len(judged)), words: map[uint32]int{}}
-				rs[r] = rc
-			}
-			rc.byAsked[asked] += n
-			rc.words[id] += n
-			if !seen[r] {
-				seen[r] = true
-				rc.hosts += n
-			}
-		}
+// of returns the count of the reason of a hurt.
+func (rs reasons) of(k *hurtKinds, id uint32, asked int) *reasonCount {
+	r := rs[k.reasons[id]]
+	if r == nil {
+		r = &reasonCount{byAsked: make([]int, asked), words: map[uint32]int{}}
+		rs[k.reasons[id]] = r
+	}
+	return r
+}
+
+// add counts n hosts that have these reasons, each of them once.
+func (rs reasons) add(k *hurtKinds, hurts []uint32, n int) {
+	for _, id := range hurts {
+		r := rs.of(k, id, 1)
+		r.hosts += n
+		r.byAsked[0] += n
+		r.words[id] += n
 	}
 }
 
 // list returns the reasons, most hosts first.
 func (rs reasons) list(t *tally) []report.FleetHurt {
 	list := make([]report.FleetHurt, 0, len(rs))
-	for r, rc := range rs {
-		h := report.FleetHurt{Cause: r.cause, Hosts: rc.hosts, ByAsked: rc.byAsked}
+	for _, rc := range rs {
+		h := report.FleetHurt{Hosts: rc.hosts, ByAsked: rc.byAsked}
 		most := 0
 		for id, n := range rc.words {
 			o := t.hurt(id)
+			h.Cause = o.Cause // the same for all
 			if h.Grade == "" || gradeIndex(o.Grade) > gradeIndex(h.Grade) {
 				h.Grade = o.Grade
 			}
@@ -252,8 +358,12 @@ func (c *counting) finish(o *Options) {
 		f.Upgrades = append(f.Upgrades, u.FleetUpgrade)
 	}
 	f.Hardware = []report.FleetHardware{}
-	for _, hw := range c.hardware {
-		f.Hardware = append(f.Hardware, *hw)
+	names := keysOf(t.hardware)
+	names[0] = "other hardware (too many kinds to tell apart)"
+	for id := range c.hardware {
+		if hw := &c.hardware[id]; hw.hosts > 0 {
+			f.Hardware = append(f.Hardware, hw.named(names[id]))
+		}
 	}
 	slices.SortFunc(f.Hardware, func(a, b report.FleetHardware) int {
 		return cmp.Or(cmp.Compare(b.Hosts, a.Hosts), cmp.Compare(a.Name, b.Name))
@@ -269,6 +379,20 @@ func (c *counting) finish(o *Options) {
 		f.ExitCode = f.ExitCode.Worse(report.ExitInternal)
 	}
 	f.ExitMeaning = f.ExitCode.String()
+}
+
+func (hw *hardwareCount) named(name string) report.FleetHardware {
+	out := report.FleetHardware{Name: name, Hosts: hw.hosts}
+	for asked := range len(hw.grades) / gradeCount {
+		g := report.FleetGrades{}
+		for i, grade := range grades() {
+			if n := hw.grades[asked*gradeCount+i]; n > 0 {
+				g[grade] = n
+			}
+		}
+		out.Grades = append(out.Grades, g)
+	}
+	return out
 }
 
 // statements lists the statements by release, and the verdicts by what was

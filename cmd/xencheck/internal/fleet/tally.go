@@ -21,6 +21,7 @@ import (
 const (
 	maxHurts    = 1 << 15
 	maxHardware = 1 << 16
+	maxJudged   = 1 << 16
 	maxVerdicts = 1 << 16
 	maxListed   = 100 // bad records in a summary
 )
@@ -50,9 +51,23 @@ func (r *register[K]) id(k K) uint32 {
 	if n, ok := r.index[k]; ok {
 		return n
 	}
-	if len(r.list) == r.most {
+	if len(r.list) >= r.most {
 		return 0
 	}
+	return r.add(k)
+}
+
+// always is id for what there is room for in any case.
+func (r *register[K]) always(k K) uint32 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n, ok := r.index[k]; ok {
+		return n
+	}
+	return r.add(k)
+}
+
+func (r *register[K]) add(k K) uint32 {
 	r.list = append(r.list, k)
 	r.index[k] = uint32(len(r.list))
 	return uint32(len(r.list))
@@ -79,6 +94,7 @@ type tally struct {
 	xens     *register[foundXen]
 	stated   *register[*Statement]
 	hurts    *register[Hurt]
+	judged   *register[string] // what a judgement comes to, see judgedKey
 	newest   *newest
 	hardware map[string]uint32 // what hosts are grouped by
 	verdicts map[string]uint32
@@ -97,6 +113,7 @@ func newTally(j Judge, asked int) *tally {
 	return &tally{
 		judge: j, asked: asked,
 		xens: newRegister[foundXen](1 << 12), stated: newRegister[*Statement](1 << 12), hurts: newRegister[Hurt](maxHurts),
+		judged: newRegister[string](maxJudged),
 		newest: newNewest(), hardware: map[string]uint32{}, verdicts: map[string]uint32{"": leftOut}, nameless: map[entry]int{},
 	}
 }
@@ -115,6 +132,7 @@ type boiler struct {
 	hurts    map[*Hurt]uint32
 	stated   map[*Statement]uint32
 	xens     map[xenVersion]uint32
+	judged   map[string]uint32
 	hardware map[string]string // what hosts are grouped by, by the facts it is made of
 	key      []byte
 }
@@ -128,7 +146,7 @@ type xenVersion struct {
 }
 
 func (t *tally) boiler() *boiler {
-	return &boiler{t: t, hurts: map[*Hurt]uint32{}, stated: map[*Statement]uint32{}, xens: map[xenVersion]uint32{}, hardware: map[string]string{}}
+	return &boiler{t: t, hurts: map[*Hurt]uint32{}, stated: map[*Statement]uint32{}, xens: map[xenVersion]uint32{}, judged: map[string]uint32{}, hardware: map[string]string{}}
 }
 
 // remember returns what a map holds of a key, or puts it there.
@@ -184,22 +202,33 @@ func moment(at *time.Time) uint32 {
 	return uint32(min(max(at.Unix(), 0), 1<<32-1))
 }
 
-// appendVerdict writes what is counted of a judged host:
-//
-//	its Xen, then for each release asked for
-//	the statement, the grade, the exit code, how many hurts, the hurts
+// appendVerdict writes what is counted of a judged host: the numbers of its
+// Xen, and of what it comes to by each release asked for.
 func (c *boiler) appendVerdict(buf []byte, r *Result) []byte {
 	buf = binary.AppendUvarint(buf, uint64(remember(c.xens, xenVersionOf(r.Host), func() uint32 { return c.t.xens.id(xenOf(r.Host)) })))
 	for i := range r.Judgements {
-		j := &r.Judgements[i]
-		buf = binary.AppendUvarint(buf, uint64(remember(c.stated, j.Statement, func() uint32 { return c.t.stated.id(j.Statement) })))
-		buf = append(buf, byte(gradeIndex(j.Grade)), byte(j.Exit))
-		buf = binary.AppendUvarint(buf, uint64(len(j.Hurts)))
-		for _, h := range j.Hurts {
-			buf = binary.AppendUvarint(buf, uint64(remember(c.hurts, h, func() uint32 { return c.t.hurts.id(*h) })))
-		}
+		buf = binary.AppendUvarint(buf, uint64(c.judgement(&r.Judgements[i])))
 	}
 	return buf
+}
+
+// judgement returns the number of what a judgement comes to.
+func (c *boiler) judgement(j *Judgement) uint32 {
+	k := binary.AppendUvarint(c.key[:0], uint64(remember(c.stated, j.Statement, func() uint32 { return c.t.stated.id(j.Statement) })))
+	k = append(k, byte(gradeIndex(j.Grade)), byte(j.Exit))
+	for _, h := range j.Hurts {
+		k = binary.AppendUvarint(k, uint64(remember(c.hurts, h, func() uint32 { return c.t.hurts.id(*h) })))
+	}
+	c.key = k
+	n, ok := c.judged[string(k)]
+	if !ok {
+		if len(c.judged) >= mostRemembered {
+			clear(c.judged)
+		}
+		n = c.t.judgement(string(k))
+		c.judged[string(k)] = n
+	}
+	return n
 }
 
 // xenOf returns the Xen a host runs, or else the newest of those installed.
@@ -248,18 +277,26 @@ func number(index map[string]uint32, key []byte, most int) uint32 {
 	return n
 }
 
-// verdict numbers verdicts. One too many keeps what decides and loses its
-// reasons.
+// judgement numbers what judgements come to. One too many keeps what decides and
+// loses its reasons; it may be called by many goroutines.
+func (t *tally) judgement(key string) uint32 {
+	if n := t.judged.id(key); n > 0 {
+		return n
+	}
+	return t.judged.always(withoutHurts(key))
+}
+
+// verdict numbers verdicts. One too many loses the reasons likewise.
 func (t *tally) verdict(key []byte) uint32 {
 	if n, ok := t.verdicts[string(key)]; ok {
 		return n
 	}
 	if len(t.verdicts) >= maxVerdicts {
-		v := decodeVerdict(string(key), t.asked)
-		for i := range v.judged {
-			v.judged[i].hurts = nil
+		v := decodeVerdict(string(key))
+		key = binary.AppendUvarint(nil, uint64(v.xen))
+		for _, n := range v.judged {
+			key = binary.AppendUvarint(key, uint64(t.judged.always(withoutHurts(t.judged.at(n)))))
 		}
-		key = v.append(nil)
 		if n, ok := t.verdicts[string(key)]; ok {
 			return n
 		}
@@ -272,9 +309,12 @@ func (t *tally) verdict(key []byte) uint32 {
 // verdictKey is what appendVerdict wrote.
 type verdictKey struct {
 	xen    uint32
-	judged []judgedKey
+	judged []uint32 // by release asked for
 }
 
+// judgedKey is what a judgement comes to: in a key
+//
+//	the statement, the grade, the exit code, the hurts
 type judgedKey struct {
 	statement uint32
 	grade     int
@@ -282,37 +322,30 @@ type judgedKey struct {
 	hurts     []uint32
 }
 
-func (v *verdictKey) append(buf []byte) []byte {
-	buf = binary.AppendUvarint(buf, uint64(v.xen))
-	for _, j := range v.judged {
-		buf = binary.AppendUvarint(buf, uint64(j.statement))
-		buf = append(buf, byte(j.grade), byte(j.exit))
-		buf = binary.AppendUvarint(buf, uint64(len(j.hurts)))
-		for _, h := range j.hurts {
-			buf = binary.AppendUvarint(buf, uint64(h))
-		}
+// numbers returns the numbers that a key holds. It was written by this very
+// run, so it is whole.
+func numbers(key string) (list []uint32) {
+	for b := []byte(key); len(b) > 0; {
+		n, k := binary.Uvarint(b)
+		b, list = b[k:], append(list, uint32(n))
 	}
-	return buf
+	return list
 }
 
-// decodeVerdict reads a key. It was written by this very run, so it is whole.
-func decodeVerdict(key string, asked int) verdictKey {
-	b := []byte(key)
-	number := func() uint32 {
-		n, k := binary.Uvarint(b)
-		b = b[k:]
-		return uint32(n)
-	}
-	v := verdictKey{xen: number()}
-	for range asked {
-		j := judgedKey{statement: number(), grade: int(b[0]), exit: report.ExitCode(b[1])}
-		b = b[2:]
-		for range number() {
-			j.hurts = append(j.hurts, number())
-		}
-		v.judged = append(v.judged, j)
-	}
-	return v
+func decodeVerdict(key string) verdictKey {
+	list := numbers(key)
+	return verdictKey{list[0], list[1:]}
+}
+
+func decodeJudged(key string) judgedKey {
+	list := numbers(key) // a grade and an exit code are numbers below 128
+	return judgedKey{list[0], int(list[1]), report.ExitCode(list[2]), list[3:]}
+}
+
+// withoutHurts returns the key of a judgement that has lost its reasons.
+func withoutHurts(key string) string {
+	j := decodeJudged(key)
+	return string(append(binary.AppendUvarint(nil, uint64(j.statement)), byte(j.grade), byte(j.exit)))
 }
 
 // fail counts a record that could not be used.
@@ -329,6 +362,8 @@ func (t *tally) fail(p Place, err error) {
 func badRecord(p Place, err error) report.BadRecord {
 	return report.BadRecord{Kind: report.KindError, Schema: report.Schema, File: p.File, Line: p.Line, Offset: p.Offset, Error: err.Error()}
 }
+
+const gradeCount = 7 // len(grades())
 
 // grades lists every grade, best first.
 func grades() []rules.Grade {
