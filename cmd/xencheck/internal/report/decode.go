@@ -124,6 +124,12 @@ func DecodeHost(data []byte) (*facts.Host, error) {
 			return nil, err
 		}
 		return d.Host, nil
+	case KindError:
+		var b BadRecord
+		if err := unmarshal(data, &b); err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("no host, but what an earlier run found wrong with %q: %s", b.File, b.Error)
 	case "":
 	default:
 		return nil, fmt.Errorf("neither facts nor a report: kind is %q", o.Kind)
