@@ -306,3 +306,56 @@ func TestLargeInBrowser(t *testing.T) {
 		t.Errorf("the browser complains: %s", strings.Join(b.errors, "\n"))
 	}
 }
+
+// Names that are markup, quotes, right to left or very long stay names, and the
+// page stays as wide as its window.
+func TestNamesInBrowser(t *testing.T) {
+	names := []string{`</script><script>document.title="taken"</script>`, `"><img src=x onerror='document.title="taken"'>`, "שרת-1 \u202egnp.exe", strings.Repeat("very-long-name-", 280), "${alert(1)}{{.}}", "a|b|c"}
+	p := New("t", day, []Release{{Name: `4.22"><b>`, Revision: "<i>", Date: "2026-07-29"}})
+	for i, n := range names {
+		p.Add(Host{Key: n, ID: n, Source: n + ":1", CPU: n, Board: n, IOMMU: n, GIC: n, Xen: n, Arch: n, Ends: day, Verdicts: []Verdict{{Grade: "unknown", Words: n,
+			Findings: []Finding{{Title: n, Key: n, Place: n, Words: n, Grade: "unknown", Seen: n, Why: n, Do: n}, {Title: names[(i+1)%len(names)], Grade: "outside_the_statement"}}}}})
+		p.Fail(Failure{n, n})
+		p.Note(n)
+	}
+	b := browse(t, written(t, p))
+	order := map[string]bool{}
+	for i := range names {
+		b.eval(fmt.Sprintf(`document.querySelectorAll("#canvas [role=row]")[%d].click()`, i))
+		title := fmt.Sprint(b.eval(`document.getElementById("detail-title").textContent`))
+		order[title] = true
+		if got := b.eval(`document.querySelectorAll("#detail .finding h4")[0].textContent`); got != "? "+title {
+			t.Errorf("finding of %.40q: %.60q", title, got)
+		}
+		if got := b.eval(`document.querySelectorAll("#detail .finding h4")[1].textContent.slice(0, 2)`); got != "✗ " {
+			t.Errorf("mark of the other finding of %.40q: %q", title, got)
+		}
+	}
+	for _, n := range names {
+		if !order[n] {
+			t.Errorf("%.60q was not shown as it is", n)
+		}
+	}
+	b.shot("names-detail")
+	b.key("Escape", 27)
+	for what, expression := range map[string]string{
+		"markup of a name is in the page": `document.querySelectorAll("img, #hosts b, #release b, main script").length`,
+		"wider than the window":           `Math.max(0, document.documentElement.scrollWidth - innerWidth)`,
+	} {
+		if got := b.eval(expression); got != 0.0 {
+			t.Errorf("%s: %v", what, got)
+		}
+	}
+	b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": false}, nil)
+	if got := b.eval(`Math.max(0, document.documentElement.scrollWidth - innerWidth)`); got != 0.0 {
+		t.Errorf("%v wider than a narrow window: %v", got, b.eval(`[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth && !e.closest(".scroll, #grid")).slice(0, 4).map(e => e.tagName + "#" + e.id + "." + e.className).join(" ")`))
+	}
+	b.eval(`scrollTo(0, 0)`)
+	b.shot("names-narrow")
+	if got := b.eval(`document.title`); got != "Xen support of 6 hosts" {
+		t.Errorf("the title is %v", got)
+	}
+	if len(b.errors) > 0 {
+		t.Errorf("the browser complains: %s", strings.Join(b.errors, "\n"))
+	}
+}
