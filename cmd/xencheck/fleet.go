@@ -24,6 +24,7 @@ type fleetOptions struct {
 	only    []string
 	html    string
 	parquet string
+	lines   bool
 	filter  fleet.Filter
 	judge   judgeOptions
 	display displayOptions
@@ -66,12 +67,16 @@ after Ctrl-C, when what is done so far is written.`,
 	f.StringSliceVar(&o.only, "only", nil, "only hosts with one of these `VERDICTS`")
 	f.StringVar(&o.html, "html", "", "also write a page for a browser to `FILE`")
 	f.StringVar(&o.parquet, "parquet", "", "also write the table of hosts to `FILE`, and that of findings beside it (FILE.parquet, FILE.findings.parquet)")
+	f.BoolVar(&o.lines, "lines", false, "answer each line of standard input by one line, in order, also what is blank, cut short or noise")
 	o.judge.register(c)
 	choose(c, &o.display.format, "format", "", "FORMAT", "how to write the result; summary on a terminal or beside --html and --parquet, else ndjson", "summary", "ndjson", "csv", "json")
 	o.display.registerText(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := o.check(c, s); err != nil {
 			return err
+		}
+		if o.lines && !slices.Contains(args, "-") {
+			return &usageError{c, errors.New("--lines is about standard input, which is named -")}
 		}
 		return runFleet(c.Context(), s, o, args)
 	}
@@ -145,7 +150,7 @@ func runFleet(ctx context.Context, s *streams, o *fleetOptions, inputs []string)
 	var sum *report.Fleet
 	progress, clear := s.fleetProgress()
 	options := fleet.Options{
-		Inputs: inputs, Stdin: s.in, Judge: j, Releases: o.xen, Where: o.filter,
+		Inputs: inputs, Stdin: s.in, Lines: o.lines, Judge: j, Releases: o.xen, Where: o.filter,
 		Tool: toolName(), At: j.at, Intents: o.judge.intents(), FailOn: report.FailOn(o.judge.failOn),
 		Probe: probe.Options{Tool: toolName(), Now: s.now}, Progress: progress,
 	}

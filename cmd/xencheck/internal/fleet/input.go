@@ -37,8 +37,9 @@ type files struct {
 // input walks what the user named.
 type input struct {
 	*feeder
-	stdin io.Reader
-	probe probe.Options // for archives of sources: tool and clock
+	stdin    io.Reader
+	eachLine bool          // each line of stdin is a record
+	probe    probe.Options // for archives of sources: tool and clock
 }
 
 // read feeds everything in the order in which it was named. An input that
@@ -62,6 +63,9 @@ func (in *input) survive(name string, err *error) {
 
 func (in *input) name(name string) (err error) {
 	defer in.survive(name, &err)
+	if name == "-" && in.eachLine {
+		return in.lines(StdinName, in.stdin)
+	}
 	if name == "-" {
 		return in.open(StdinName, in.stdin, sniffAll, true, 0)
 	}

@@ -22,6 +22,7 @@ import (
 type Options struct {
 	Inputs   []string  // files and directories; - is Stdin
 	Stdin    io.Reader //
+	Lines    bool      // each line of Stdin is one record, whatever it holds
 	Judge    Judge
 	Releases []string // by which each host is judged; at least one
 	Where    Filter   // the hosts that matter; the zero Filter is all
@@ -98,7 +99,7 @@ func (r *run) pipeline(parent context.Context) error {
 		work <- b // never waits for long: there is a worker for all that order holds
 		return nil
 	})
-	in := &input{feeder: f, stdin: r.o.Stdin, probe: r.o.Probe}
+	in := &input{feeder: f, stdin: r.o.Stdin, eachLine: r.o.Lines, probe: r.o.Probe}
 	if r.o.Progress != nil {
 		go func() { in.files.total.Store(size(ctx, r.o.Inputs)) }()
 	}
