@@ -51,6 +51,41 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// What is wrong is said in words of the file, with its line.
+func TestParseRefuses(t *testing.T) {
+	const rest = "reason = 'r'\nowner = 'o'\n"
+	for text, want := range map[string]string{
+		"xen = '4.18'\nxen = '4.20'\n": "c.toml:2: not TOML as expected: key xen is already defined",
+		"\nfor = 'hvm'\n":              `c.toml:2: not TOML as expected: for must be a list such as ["hvm"]`,
+		"for = [1]\n":                  `c.toml:1: not TOML as expected: for must be a list such as ["hvm"]`,
+		"xen = 4.20\n":                 "c.toml:1: not TOML as expected: xen must be text in quotation marks",
+		"[gate]\nmode = 3\n":           "c.toml:2: not TOML as expected: gate.mode must be text in quotation marks",
+		"[gate]\npackages = 'x'\n":     `c.toml:2: not TOML as expected: gate.packages must be a list such as ["vendor-xen-*"]`,
+		"gate = 'refuse'\n":            "c.toml:1: not TOML as expected: gate must be a table, [gate]",
+		"waiver = 3\n":                 "c.toml:1: not TOML as expected: waiver must be a table, [[waiver]]",
+		"[gate]\nmode = 'always'\n":    `c.toml:2: gate.mode: "always" must be of advise, ask, refuse`,
+		"[[waiver]]\nrow = 'x'\nreason = 'r'\nexpires = 2027-01-31\n":       "c.toml:1: waiver: has no owner, who answers for it",
+		"[[waiver]]\nrow = 'x'\nowner = 'o'\nexpires = 2027-01-31\n":        "c.toml:1: waiver: has no reason",
+		"[[waiver]]\nrow = 'x'\n" + rest:                                    "c.toml:1: waiver: does not say when it expires, such as expires = 2027-01-31",
+		"[[waiver]]\n" + rest + "expires = 2027-01-31\n":                    "c.toml:1: waiver: names neither a rule nor a row",
+		"[[waiver]]\nrow = 'x'\n" + rest + "expires = 2027-01-31T10:00:00Z": `c.toml:5: waiver: expires: "2027-01-31 10:00:00 +0000 UTC" is no date such as 2027-01-31`,
+		"[[waiver]]\nrow = 'x'\n" + rest + "expires = 20270131":             `c.toml:5: waiver: expires: "20270131" is no date such as 2027-01-31`,
+		"[[waiver]]\nrow = 'x'\n" + rest + "expires = '31.01.2027'":         `c.toml:5: waiver: expires: "31.01.2027" is no date such as 2027-01-31`,
+		"[[waiver]]\nrow = 'x'\n" + rest + "expires = 2027-02-30":           "c.toml:5: not TOML as expected: impossible date",
+		"[[waiver]]\nrow = 'x'\n" + rest + "until = 2027-02-28":             `c.toml:5: unknown setting "waiver.until"`,
+	} {
+		_, err := Parse("c.toml", []byte(text))
+		if err == nil || err.Error() != want {
+			t.Errorf("%q:\n got %v\nwant %s", text, err, want)
+		}
+	}
+	// A table where a list of tables is usual is the only one.
+	c, err := Parse("c.toml", []byte("\n[waiver]\nrow = 'x'\n"+rest+"expires = 2027-01-31\n"))
+	if err != nil || len(c.Waivers) != 1 || c.Waivers[0].Source != "c.toml:2" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
 // Whatever a file holds, what is accepted is whole: every waiver names one
 // thing, a reason, an owner and a day; every error is one line that names the
 // file and, where there is one, a line of it.

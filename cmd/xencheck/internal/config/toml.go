@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -54,9 +55,29 @@ func explain(name string, err error) error {
 	var at *toml.DecodeError
 	if errors.As(err, &at) {
 		line, _ := at.Position()
+		if strings.Contains(at.Error(), "cannot decode TOML") || strings.Contains(at.Error(), "cannot store") {
+			// The library speaks of Go's types.
+			key := strings.Join(at.Key(), ".")
+			return &Error{name, line, fmt.Errorf("not TOML as expected: %s must be %s", cmp.Or(key, "this"), form(key))}
+		}
 		return &Error{name, line, fmt.Errorf("not TOML as expected: %s", strings.TrimPrefix(at.Error(), "toml: "))}
 	}
 	return &Error{name, 0, fmt.Errorf("not TOML as expected: %s", strings.TrimPrefix(err.Error(), "toml: "))}
+}
+
+// form says what a setting looks like.
+func form(key string) string {
+	switch key {
+	case For:
+		return `a list such as ["hvm"]`
+	case Packages:
+		return `a list such as ["vendor-xen-*"]`
+	case "gate":
+		return "a table, [gate]"
+	case "waiver":
+		return "a table, [[waiver]]"
+	}
+	return `text in quotation marks`
 }
 
 // lines holds the line of each key, those below [[waiver]] once for each.
@@ -91,6 +112,10 @@ func linesOf(text []byte) lines {
 		switch e.Kind {
 		case unstable.Table:
 			table = key
+			if key == "waiver" { // the only one, then
+				waivers++
+				found[key] = append(found[key], line)
+			}
 		case unstable.ArrayTable:
 			table = key
 			if key == "waiver" {

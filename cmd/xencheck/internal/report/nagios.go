@@ -84,6 +84,9 @@ func (r *Report) Plugin(a Alarm) (Service, string) {
 		state = state.worse(ServiceUnknown)
 		why = append(why, old)
 	}
+	if slices.ContainsFunc(r.Waivers, func(u rules.WaiverUse) bool { return u.State == rules.WaiverUsed }) {
+		why = append(why, "part of it is waived")
+	}
 	first := append([]string{strings.TrimSuffix(r.headline(), ".")}, why...)
 	lines := r.pluginLines()
 	if len(lines) > maxPluginLines {

@@ -1,0 +1,130 @@
+//go:build packages
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// onDisk puts a Debian into a file system of its own, as GRUB's tools want to
+// see one.
+func (s *system) onDisk() {
+	s.t.Helper()
+	needs(s.t, "mkfs.ext4", "losetup")
+	image := filepath.Join(s.t.TempDir(), "disk")
+	s.must(exec.Command("truncate", "-s", "2G", image))
+	s.must(exec.Command("mkfs.ext4", "-q", "-d", s.root, image))
+	// The tools take the first ten loop devices for the files behind them.
+	device := ""
+	for n := 10; n < 30 && device == ""; n++ {
+		name := fmt.Sprintf("/dev/loop%d", n)
+		if _, err := os.Stat(name); err != nil {
+			s.must(exec.Command("mknod", name, "b", "7", fmt.Sprint(n)))
+		}
+		if exec.Command("losetup", name, image).Run() == nil {
+			device = name
+		}
+	}
+	if device == "" {
+		s.t.Skip("there is no loop device")
+	}
+	s.t.Cleanup(func() { s.must(exec.Command("losetup", "-d", device)) })
+	disk := filepath.Join(s.t.TempDir(), "mounted")
+	if err := os.Mkdir(disk, 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+	mount := func(what, where string, args ...string) {
+		s.must(exec.Command("mount", append(args, what, where)...))
+		s.t.Cleanup(func() { s.must(exec.Command("umount", where)) })
+	}
+	mount(device, disk)
+	for _, name := range []string{"proc", "sys"} {
+		if err := os.MkdirAll(filepath.Join(disk, name), 0o755); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	mount("proc", filepath.Join(disk, "proc"), "-t", "proc")
+	mount("sysfs", filepath.Join(disk, "sys"), "-t", "sysfs")
+	mount("/dev", filepath.Join(disk, "dev"), "--bind")
+	s.root = disk
+}
+
+// Menus made by the real grub-mkconfig, with the real 20_linux_xen of Debian, a
+// hypervisor of Debian's and a copy of it that is called older.
+func TestRealMenus(t *testing.T) {
+	s := installed(t)
+	s.do("apt-get", "install", "-y", "-q", "--no-install-recommends", "grub-common", xen, "xen-hypervisor-common")
+	s.must(exec.Command("umount", filepath.Join(s.root, "proc")))
+	chroot := s.root
+	defer func() { s.must(exec.Command("mount", "-t", "proc", "proc", filepath.Join(chroot, "proc"))) }()
+	s.onDisk()
+	for _, version := range []string{"6.1.0-18-amd64", "6.1.0-21-amd64"} {
+		s.write("/boot/vmlinuz-"+version, "kernel\n")
+		s.write("/boot/initrd.img-"+version, "initrd\n")
+		s.write("/boot/config-"+version, "CONFIG_XEN_DOM0=y\nCONFIG_XEN_PRIVILEGED_GUEST=y\n")
+	}
+	s.do("cp", "/boot/xen-4.17-amd64.gz", "/boot/xen-4.14-amd64.gz")
+	s.do("mkdir", "-p", "/boot/grub")
+	next := func() (b struct {
+		Title, File string
+		Xen         bool
+		Why         string
+	}, release string) {
+		s.do("rm", "-rf", "/hosts/good/boot")
+		s.do("cp", "-a", "/boot", "/hosts/good/boot")
+		out, _ := s.try("sh", "-c", "xencheck check --boot --root /hosts/good --anonymous --format json 2>/dev/null")
+		var report struct {
+			Boot   any
+			Choice struct{ How, Version string }
+		}
+		report.Boot = &b
+		if err := json.Unmarshal([]byte(out), &report); err != nil {
+			t.Fatalf("%v: %s", err, tail(out))
+		}
+		if report.Choice.How == "next_boot" {
+			release = report.Choice.Version
+		}
+		return b, release
+	}
+	const advanced = "Advanced options for Debian GNU/Linux (with Xen hypervisor)"
+	for _, tt := range []struct {
+		setting string // GRUB_DEFAULT
+		xen     bool   // Debian's package makes Xen the default
+		env     string // what grub-set-default and grub-reboot write
+		title   string
+		release string // of Xen; empty for Linux
+	}{
+		{"0", true, "", "Debian GNU/Linux, with Xen hypervisor", "4.17"},
+		{"0", false, "", "Debian GNU/Linux", ""},
+		{"1", false, "", "Debian GNU/Linux, with Linux 6.1.0-21-amd64", ""},
+		{"1>2", false, "", "Debian GNU/Linux, with Linux 6.1.0-18-amd64", ""},
+		{"2", false, "", "Debian GNU/Linux, with Xen hypervisor", "4.17"},
+		{"3>2>0", false, "", "Debian GNU/Linux, with Xen 4.14-amd64 and Linux 6.1.0-21-amd64", "4.14"},
+		{"saved", false, "", "Debian GNU/Linux", ""},
+		{"saved", false, "saved_entry=" + advanced + ">Xen hypervisor, version 4.14-amd64>Debian GNU/Linux, with Xen 4.14-amd64 and Linux 6.1.0-18-amd64", "Debian GNU/Linux, with Xen 4.14-amd64 and Linux 6.1.0-18-amd64", "4.14"},
+		{"saved", false, "saved_entry=2", "Debian GNU/Linux, with Xen hypervisor", "4.17"},
+		{"2", false, "next_entry=0", "Debian GNU/Linux", ""},
+		{"0", false, "next_entry=3>1>0", "Debian GNU/Linux, with Xen 4.17-amd64.efi and Linux 6.1.0-21-amd64", "4.17"},
+		{"no such entry", false, "", "Debian GNU/Linux", ""},
+	} {
+		override := map[bool]string{true: "1", false: "0"}[tt.xen]
+		s.do("sh", "-c", "mkdir -p /etc/default/grub.d; sed -i 's/^#*XEN_OVERRIDE_GRUB_DEFAULT=.*/XEN_OVERRIDE_GRUB_DEFAULT="+override+"/' /etc/default/grub.d/xen.cfg")
+		s.write("/etc/default/grub", "GRUB_DEFAULT=\""+tt.setting+"\"\nGRUB_DISTRIBUTOR=Debian\nGRUB_DISABLE_OS_PROBER=true\nGRUB_CMDLINE_XEN=dom0_mem=4G\n")
+		s.do("rm", "-f", "/boot/grub/grubenv")
+		s.do("grub-editenv", "/boot/grub/grubenv", "create")
+		if tt.env != "" {
+			s.do("grub-editenv", "/boot/grub/grubenv", "set", tt.env)
+		}
+		s.do("grub-mkconfig", "-o", "/boot/grub/grub.cfg")
+		b, release := next()
+		if b.Title != tt.title || b.Xen != (tt.release != "") || b.Why != "" || !strings.HasPrefix(release, tt.release) || (release == "") != (tt.release == "") {
+			t.Errorf("GRUB_DEFAULT=%s, %q: %+v, Xen %q; want %q, Xen %q", tt.setting, tt.env, b, release, tt.title, tt.release)
+		}
+	}
+}
