@@ -58,6 +58,7 @@ func newRoot(s *streams) *cobra.Command {
 		newStatement(s), newRender(s), newSchema(s), newVersion(s),
 		newGate(s), newNagios(s), newRecord(s), newConfig(s), newMan(s),
 	)
+	s.complete(root)
 	root.InitDefaultCompletionCmd()
 	return root
 }

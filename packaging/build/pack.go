@@ -132,8 +132,7 @@ func (s *stage) tarball(t target, binary, out string) (string, error) {
 		// Without /usr it can be unpacked anywhere.
 		path := base + strings.TrimPrefix(f.path, "/usr")
 		if err := w.WriteHeader(&tar.Header{
-			Typeflag: tar.TypeReg, Name: path, Mode: int64(f.mode), Size: int64(len(data)), ModTime: s.release.time,
-			Uname: "root", Gname: "root", Format: tar.FormatUSTAR,
+			Typeflag: tar.TypeReg, Name: path, Mode: int64(f.mode), Size: int64(len(data)), ModTime: s.release.time, Format: tar.FormatUSTAR,
 		}); err != nil {
 			return "", fmt.Errorf("%s: %w", path, err)
 		}

@@ -3,15 +3,20 @@
 package main
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// standIn is a package that is called as Xen's is, and holds none.
-const standIn = `Name: xen-hypervisor
-Version: 4.20.4
+// standIn is the specification of a package that is called as Xen's is, and
+// holds none.
+func standIn(version string) string {
+	return `Name: xen-hypervisor
+Version: ` + version + `
 Release: 1
 Summary: Stand-in for a hypervisor
 License: GPLv2
@@ -20,47 +25,139 @@ BuildArch: noarch
 Stand-in for a hypervisor.
 %install
 mkdir -p %{buildroot}/boot
-echo x > %{buildroot}/boot/xen-4.20.gz
+echo x > %{buildroot}/boot/xen-` + version + `.gz
 %files
-/boot/xen-4.20.gz
+/boot/xen-` + version + `.gz
+`
+}
+
+// shellSpec is a package with a shell, which scriptlets are run by.
+const shellSpec = `Name: shell
+Version: 1
+Release: 1
+Summary: Shell
+License: GPLv2
+%global debug_package %{nil}
+%description
+Shell.
+%install
+mkdir -p %{buildroot}/bin
+cp /bin/busybox %{buildroot}/bin/busybox
+for c in sh ln mkdir unlink; do ln -s busybox %{buildroot}/bin/$c; done
+%files
+/bin/*
 `
 
-// dnf 4 with our plugin, a repository and an installroot of its own, run in a
-// Debian. What only a distribution of rpms can show, scriptlets with systemd
-// and dnf 5, is not run.
-func TestDNF(t *testing.T) {
-	rpm := packed(t, "*.x86_64.rpm")
-	deb := packed(t, "*_amd64.deb")
+// The rpms under rpm, dnf 4 and zypper, run in a Debian, with a repository and
+// roots of their own. What only a distribution of rpms can show, scriptlets with
+// systemd and dnf 5, is not run.
+func TestRPM(t *testing.T) {
 	s := newSystem(t)
-	for name, from := range map[string]string{"repo/xencheck.rpm": rpm, "now.deb": deb} {
-		data, err := os.ReadFile(from)
+	s.copy(packed(t, "*_amd64.deb"), "/hosts/now.deb")
+	for _, arch := range []string{"x86_64", "aarch64", "armv7hl"} {
+		s.copy(packed(t, "*."+arch+".rpm"), "/hosts/"+arch+".rpm")
+	}
+	s.copy(packed(t, "*.x86_64.rpm"), "/hosts/repo/xencheck.rpm")
+	s.do("apt-get", "install", "-y", "-q", "--no-install-recommends", "/hosts/now.deb", "dnf", "zypper", "rpm", "createrepo-c", "cpio", "busybox-static")
+	s.write("/root/.rpmmacros", "%_dbpath /var/lib/rpm\n") // where zypper looks, as on SUSE
+	for name, spec := range map[string]string{"xen4": standIn("4.20.4"), "xen5": standIn("4.20.5"), "shell": shellSpec,
+		"other": strings.ReplaceAll(standIn("1"), "xen-", "other-")} {
+		s.write("/hosts/"+name+".spec", spec)
+		s.do("rpmbuild", "--quiet", "-bb", "--define", "_rpmdir /hosts/repo", "/hosts/"+name+".spec")
+	}
+	s.do("createrepo_c", "-q", "/hosts/repo")
+	// The plugins come out of the rpm itself.
+	s.do("sh", "-c", "cd /hosts && mkdir out && cd out && rpm2cpio ../repo/xencheck.rpm | cpio -id --no-absolute-filenames --quiet")
+
+	t.Run("fields", func(t *testing.T) { s.fields(t) })
+	t.Run("dnf", func(t *testing.T) { s.dnf(t) })
+	t.Run("zypper", func(t *testing.T) { s.zypper(t) })
+	t.Run("dnf5-gate", func(t *testing.T) {
+		// dnf 5 itself is not run; zypper has installed 4.20.5.
+		for _, tt := range []struct {
+			host, mode, version string
+			code                int
+			says                string
+		}{
+			{"bad", "refuse", "4.19.1-1", 1, "REFUSED"},
+			{"bad", "refuse", "4.20.6-1", 0, "it updates the release that is installed"},
+			{"bad", "advise", "4.19.1-1", 0, "xencheck is set to advise"},
+			{"bad", "ask", "4.19.1-1", 0, "dnf 5 cannot ask; installing goes on."},
+			{"good", "refuse", "4.19.1-1", 0, "Nothing speaks against installing it."},
+		} {
+			out, code := s.try("XENCHECK_ROOT=/hosts/"+tt.host, "XENCHECK_GATE_MODE="+tt.mode, "/hosts/out/usr/lib/xencheck/dnf5-gate", "xen-hypervisor", tt.version)
+			if code != tt.code {
+				t.Errorf("%+v: exit code %d", tt, code)
+			}
+			says(t, out, tt.says)
+		}
+	})
+}
+
+// fields holds what rpm says of the packages of every architecture against what
+// they are to say.
+func (s *system) fields(t *testing.T) {
+	for arch, deb := range map[string]string{"x86_64": "amd64", "aarch64": "arm64", "armv7hl": "armhf"} {
+		file := "/hosts/" + arch + ".rpm"
+		if got := s.do("rpm", "-qp", "--queryformat", "%{NAME} %{ARCH} %{OS} %{LICENSE} %{BUILDHOST}", file); got != "xencheck "+arch+" linux Apache-2.0 localhost" {
+			t.Errorf("%s: %s", arch, got)
+		}
+		says(t, s.do("rpm", "-Kv", file), "Header SHA256 digest: OK", "Payload SHA256 digest: OK")
+		scripts := s.do("rpm", "-qp", "--scripts", file)
+		for _, no := range []string{"pretrans", "preinstall", "xencheck gate"} {
+			if strings.Contains(scripts, no) {
+				t.Errorf("%s: a scriptlet is a gate: %q in\n%s", arch, no, scripts)
+			}
+		}
+		for _, script := range []string{"post", "preun", "postun"} {
+			s.do("sh", "-n", "/hosts/script-"+s.scriptlet(file, script))
+		}
+		says(t, s.do("rpm", "-qp", "--requires", file), "/bin/sh")
+		if owners := s.do("rpm", "-qp", "--queryformat", "[%{FILEUSERNAME}:%{FILEGROUPNAME}\n]", file); strings.Trim(owners, "root:\n") != "" {
+			t.Errorf("%s: owners: %s", arch, owners)
+		}
+		says(t, s.do("rpm", "-qpc", file), "/etc/xencheck/config.toml")
+
+		// What is in the deb, and was run there, is in here.
+		tar := exec.Command("sh", "-c", `dpkg-deb --fsys-tarfile "$1" | tar -xO ./usr/bin/xencheck`, "sh", packed(t, "*_"+deb+".deb"))
+		binary, err := tar.Output()
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.write("/hosts/"+name, string(data))
-	}
-	s.do("apt-get", "install", "-y", "-q", "--no-install-recommends", "/hosts/now.deb", "dnf", "rpm", "createrepo-c", "cpio")
-	s.write("/hosts/xen.spec", standIn)
-	s.do("rpmbuild", "--quiet", "-bb", "--define", "_rpmdir /hosts/repo", "/hosts/xen.spec")
-	s.do("createrepo_c", "-q", "/hosts/repo")
-	s.write("/etc/yum.repos.d/local.repo", "[local]\nname=local\nbaseurl=file:///hosts/repo\ngpgcheck=0\n")
-
-	scripts := s.do("rpm", "-qp", "--scripts", "/hosts/repo/xencheck.rpm")
-	for _, no := range []string{"pretrans", "preinstall", "xencheck gate"} {
-		if strings.Contains(scripts, no) {
-			t.Errorf("a scriptlet is a gate: %q in\n%s", no, scripts)
+		says(t, s.do("rpm", "-qp", "--queryformat", "[%{FILENAMES} %{FILEDIGESTS}\n]", file), fmt.Sprintf("/usr/bin/xencheck %x", sha256.Sum256(binary)))
+		root := "/roots/" + arch
+		s.do("rpm", "--root", s.made(root), "--dbpath", "/var/lib/rpm", "-i", "--ignorearch", "--nodeps", "--noscripts", file)
+		if out := s.do("rpm", "--root", root, "--dbpath", "/var/lib/rpm", "-V", "--nodeps", "--noscripts", "xencheck"); strings.Contains(out, "missing") && !strings.Contains(out, "report") {
+			t.Errorf("%s: %s", arch, out)
 		}
+		s.do("test", "-x", root+"/usr/bin/xencheck")
 	}
-	// The plugin comes out of the rpm itself.
-	s.do("sh", "-c", "cd /hosts && mkdir out && cd out && rpm2cpio ../repo/xencheck.rpm | cpio -id --no-absolute-filenames --quiet")
+}
+
+// made makes a directory.
+func (s *system) made(dir string) string {
+	s.do("mkdir", "-p", dir)
+	return dir
+}
+
+// scriptlet writes a scriptlet of a package down and returns its name.
+func (s *system) scriptlet(file, script string) string {
+	tag := map[string]string{"post": "POSTIN", "preun": "PREUN", "postun": "POSTUN"}[script]
+	s.write("/hosts/script-"+script, s.do("rpm", "-qp", "--queryformat", "%{"+tag+"}", file))
+	return script
+}
+
+func (s *system) dnf(t *testing.T) {
+	s.write("/etc/yum.repos.d/local.repo", "[local]\nname=local\nbaseurl=file:///hosts/repo\ngpgcheck=0\n")
 	s.do("mkdir", "-p", "/hosts/plugins")
 	s.do("cp", "/hosts/out/usr/lib/xencheck/dnf4-plugin.py", "/hosts/plugins/xencheck.py")
-
-	install := func(root, what string, env ...string) (string, int, bool) {
-		out, code := s.try(append(env, "dnf", "-q", "-y", "--installroot", root, "--setopt=reposdir=/etc/yum.repos.d",
-			"--setopt=pluginpath=/hosts/plugins", "--setopt=pluginconfpath=/hosts/out/etc/dnf/plugins", "--releasever", "1", "install", what)...)
-		_, err := os.Stat(filepath.Join(s.root, root, "boot/xen-4.20.gz"))
-		return out, code, err == nil
+	dnf := func(root, verb, what string, env ...string) (string, int) {
+		return s.try(append(env, "dnf", "-q", "-y", "--installroot", root, "--setopt=reposdir=/etc/yum.repos.d",
+			"--setopt=pluginpath=/hosts/plugins", "--setopt=pluginconfpath=/hosts/out/etc/dnf/plugins", "--releasever", "1", verb, what)...)
+	}
+	there := func(path string) bool {
+		_, err := os.Lstat(filepath.Join(s.root, path))
+		return err == nil
 	}
 	for _, tt := range []struct {
 		host, mode string
@@ -73,19 +170,98 @@ func TestDNF(t *testing.T) {
 		{"bad", "refuse", false, "Error: xencheck refuses to install xen-hypervisor on this host"},
 		{"bad", "ask", true, "nobody could be asked; installing goes on."},
 	} {
-		out, code, there := install("/roots/"+tt.host+tt.mode, "xen-hypervisor", "XENCHECK_ROOT=/hosts/"+tt.host, "XENCHECK_GATE_MODE="+tt.mode)
-		if there != tt.there || (code == 0) != tt.there {
-			t.Errorf("%s, %s: exit code %d, installed: %t", tt.host, tt.mode, code, there)
+		root := "/roots/" + tt.host + tt.mode
+		out, code := dnf(root, "install", "xen-hypervisor-4.20.4", "XENCHECK_ROOT=/hosts/"+tt.host, "XENCHECK_GATE_MODE="+tt.mode)
+		if there(root+"/boot/xen-4.20.4.gz") != tt.there || (code == 0) != tt.there {
+			t.Errorf("%s, %s: exit code %d, installed: %t", tt.host, tt.mode, code, there(root+"/boot/xen-4.20.4.gz"))
 		}
 		says(t, out, tt.says)
 	}
-	out, code, there := install("/roots/elsewhere", "xen-hypervisor", "XENCHECK_GATE_MODE=refuse")
-	if code != 0 || !there {
-		t.Errorf("another root: exit code %d, installed: %t", code, there)
+	out, code := dnf("/roots/badadvise", "upgrade", "xen-hypervisor", "XENCHECK_ROOT=/hosts/bad", "XENCHECK_GATE_MODE=refuse")
+	if code != 0 || !there("/roots/badadvise/boot/xen-4.20.5.gz") {
+		t.Errorf("an update within the release: exit code %d", code)
+	}
+	says(t, out, "it updates the release that is installed already")
+	out, code = dnf("/roots/elsewhere", "install", "xen-hypervisor", "XENCHECK_GATE_MODE=refuse")
+	if code != 0 || !there("/roots/elsewhere/boot/xen-4.20.5.gz") {
+		t.Errorf("another root: exit code %d", code)
 	}
 	says(t, out, "the host is not judged, since packages are put into /roots/elsewhere")
-	out, code, _ = install("/roots/tool", "xencheck", "XENCHECK_GATE_MODE=refuse", "XENCHECK_ROOT=/hosts/bad")
-	if code != 0 || strings.Contains(out, "REFUSED") {
+
+	// Our own package, on a system with a Python that has dnf 4.
+	const python = "/roots/tool/usr/lib/python3.11/site-packages"
+	s.do("mkdir", "-p", python+"/dnf")
+	out, code = dnf("/roots/tool", "install", "xencheck", "XENCHECK_GATE_MODE=refuse", "XENCHECK_ROOT=/hosts/bad")
+	if code != 0 || strings.Contains(out, "REFUSED") || strings.Contains(out, "scriptlet") {
 		t.Errorf("our own package: exit code %d:\n%s", code, tail(out))
 	}
+	if link, err := os.Readlink(s.root + python + "/dnf-plugins/xencheck.py"); err != nil || link != "/usr/lib/xencheck/dnf4-plugin.py" {
+		t.Errorf("the plugin is not in the place of dnf 4: %q, %v", link, err)
+	}
+	out, code = dnf("/roots/tool", "remove", "xencheck")
+	if code != 0 || there(python+"/dnf-plugins/xencheck.py") || there("/roots/tool/usr/bin/xencheck") || strings.Contains(out, "scriptlet") {
+		t.Errorf("removed: exit code %d:\n%s", code, tail(out))
+	}
+}
+
+// zypper advises, on the system that it runs on. It cannot be stopped.
+func (s *system) zypper(t *testing.T) {
+	zypper := func(args ...string) (string, int) {
+		var env []string
+		for len(args) > 0 && strings.HasPrefix(args[0], "XENCHECK_") {
+			env, args = append(env, args[0]), args[1:]
+		}
+		return s.try(append(env, append([]string{"zypper", "-n", "--no-gpg-checks"}, args...)...)...)
+	}
+	s.do("install", "-D", "/hosts/out/usr/lib/zypp/plugins/commit/xencheck", "/usr/lib/zypp/plugins/commit/xencheck")
+	for _, root := range []string{"/", "/roots/zypp"} {
+		if out, code := zypper("--root", root, "addrepo", "-G", "/hosts/repo", "local"); code != 0 {
+			t.Fatal(out)
+		}
+	}
+	// With nothing installed at all Debian's zypper takes the database for broken.
+	if out, code := zypper("install", "other-hypervisor"); code != 0 || strings.Contains(out, "xencheck:") {
+		t.Errorf("a package that is none of its business: exit code %d:\n%s", code, tail(out))
+	}
+	for _, tt := range []struct {
+		host, mode, verb, what string
+		says                   string
+	}{
+		{"good", "advise", "install", "xen-hypervisor=4.20.4", "Nothing speaks against installing it."},
+		{"bad", "refuse", "update", "xen-hypervisor", "it updates the release that is installed already"},
+		{"bad", "advise", "remove", "xen-hypervisor", ""},
+		{"bad", "advise", "install", "xen-hypervisor", "Warning: this host is not fit for it. Installing it goes on"},
+		{"bad", "advise", "remove", "xen-hypervisor", ""},
+		{"bad", "refuse", "install", "xen-hypervisor", "Warning: this host is not fit for it. Installing it goes on"},
+	} {
+		out, code := zypper("XENCHECK_ROOT=/hosts/"+tt.host, "XENCHECK_GATE_MODE="+tt.mode, tt.verb, tt.what)
+		if code != 0 {
+			t.Errorf("%+v: exit code %d:\n%s", tt, code, tail(out))
+		}
+		if tt.says == "" && strings.Contains(out, "xencheck:") {
+			t.Errorf("%+v: speaks of what is removed:\n%s", tt, tail(out))
+		}
+		says(t, out, tt.says)
+	}
+	s.do("test", "-e", "/boot/xen-4.20.5.gz")
+
+	// Whatever becomes of xencheck, zypper goes on.
+	zypper("remove", "xen-hypervisor")
+	s.do("mv", "/usr/bin/xencheck", "/usr/bin/xencheck.good")
+	s.write("/usr/bin/xencheck", "#!/bin/sh\nkill -9 $$\n")
+	out, code := zypper("install", "xen-hypervisor")
+	s.do("mv", "/usr/bin/xencheck.good", "/usr/bin/xencheck")
+	if code != 0 {
+		t.Errorf("a broken xencheck: exit code %d:\n%s", code, tail(out))
+	}
+	says(t, out, "the host could not be judged; installing goes on.")
+	s.do("test", "-e", "/boot/xen-4.20.5.gz")
+
+	// Into another root: libzypp starts no plugins then.
+	out, code = zypper("XENCHECK_ROOT=/hosts/bad", "--root", "/roots/zypp", "install", "xencheck", "xen-hypervisor")
+	if code != 0 || strings.Contains(out, "xencheck: xen-hypervisor") || strings.Contains(out, "scriptlet failed") {
+		t.Errorf("another root: exit code %d:\n%s", code, tail(out))
+	}
+	s.do("test", "-x", "/roots/zypp/usr/bin/xencheck", "-a", "-e", "/roots/zypp/boot/xen-4.20.5.gz")
+	says(t, s.do("chroot", "/roots/zypp", "/bin/sh", "-c", "echo a shell"), "a shell")
 }

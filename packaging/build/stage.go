@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -230,37 +231,22 @@ func (s *stage) rpmHistory() error {
 
 // licences gathers the licences of everything that is linked into the binary.
 func (s *stage) licences() error {
-	var modules []string
-	for _, t := range targets() {
-		list, err := outputWith(s.root, goEnv("linux", t.goarch), "go", "list", "-deps", "-f",
-			`{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}`, "./cmd/xencheck")
-		if err != nil {
-			return err
-		}
-		modules = append(modules, strings.Split(list, "\n")...)
-	}
-	goroot, err := output(s.root, "go", "env", "GOROOT")
+	modules, err := s.linked()
 	if err != nil {
 		return err
 	}
-	slices.Sort(modules)
-	modules = append([]string{"Go, the standard library  " + goroot}, slices.Compact(modules)...)
-	var b strings.Builder
+	var b, list strings.Builder
 	b.WriteString("Licences of the software that is part of the xencheck binary\n")
 	for _, m := range modules {
-		i := strings.LastIndex(m, " ")
-		if i < 0 {
-			continue
-		}
-		name, dir := strings.TrimSpace(m[:i]), m[i+1:]
-		texts, err := licenceTexts(dir)
+		texts, err := licenceTexts(m.dirs)
 		if err != nil {
 			return err
 		}
 		if len(texts) == 0 {
-			return fmt.Errorf("%s: no licence in %s", name, dir)
+			return fmt.Errorf("%s: no licence in %s", m.name, m.dirs[0])
 		}
-		fmt.Fprintf(&b, "\n%s\n%s\n\n%s\n", name, strings.Repeat("=", len(name)), strings.Join(texts, "\n"))
+		fmt.Fprintf(&b, "\n%s\n%s\n\n%s\n", m.name, strings.Repeat("=", len(m.name)), strings.Join(texts, "\n"))
+		fmt.Fprintf(&list, "  %s\n", m.name)
 	}
 	if err := s.add("/usr/share/doc/xencheck/THIRD-PARTY", b.String(), file{mode: 0o644}); err != nil {
 		return err
@@ -271,9 +257,9 @@ func (s *stage) licences() error {
 	return s.add("/usr/share/doc/xencheck/copyright", `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: xencheck
 Source: https://github.com/xencheck/xencheck
-Comment: The licences of what is linked into the binary are in
- /usr/share/doc/xencheck/THIRD-PARTY.
-
+Comment: These are linked into the binary, under the licences in
+ /usr/share/doc/xencheck/THIRD-PARTY:
+`+list.String()+`
 Files: *
 Copyright: 2026 The xencheck authors
 License: Apache-2.0
@@ -284,23 +270,65 @@ License: Apache-2.0
 `, file{mode: 0o644, only: []string{"deb"}})
 }
 
-// licenceTexts reads what a module calls its licence.
-func licenceTexts(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
+// module is one that is linked into the binary.
+type module struct {
+	name string   // with its version
+	dirs []string // its own, and those of its packages that are linked
+}
+
+// linked returns the modules in the binary of any architecture, Go's own first.
+func (s *stage) linked() ([]module, error) {
+	goroot, err := output(s.root, "go", "env", "GOROOT")
 	if err != nil {
 		return nil, err
 	}
-	var texts []string
-	for _, e := range entries {
-		upper := strings.ToUpper(e.Name())
-		if e.IsDir() || !strings.HasPrefix(upper, "LICENSE") && !strings.HasPrefix(upper, "COPYING") && !strings.HasPrefix(upper, "NOTICE") {
-			continue
-		}
-		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
+	dirs := map[string][]string{}
+	for _, t := range targets() {
+		list, err := outputWith(s.root, goEnv("linux", t.goarch), "go", "list", "-deps", "-f",
+			`{{$dir := .Dir}}{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}|{{.Dir}}|{{$dir}}{{end}}{{end}}`, "./cmd/xencheck")
 		if err != nil {
 			return nil, err
 		}
-		texts = append(texts, string(bytes.TrimSpace(text))+"\n")
+		for l := range strings.SplitSeq(list, "\n") {
+			if part := strings.Split(l, "|"); len(part) == 3 {
+				dirs[part[0]] = append(dirs[part[0]], part[1])
+				// A package may have a licence of its own, for itself and those below.
+				for dir := part[2]; len(dir) > len(part[1]); dir = filepath.Dir(dir) {
+					dirs[part[0]] = append(dirs[part[0]], dir)
+				}
+			}
+		}
+	}
+	modules := []module{{"Go, the standard library", []string{goroot}}}
+	for _, name := range slices.Sorted(maps.Keys(dirs)) {
+		modules = append(modules, module{name, slices.Compact(slices.Sorted(slices.Values(dirs[name])))})
+	}
+	return modules, nil
+}
+
+// licenceTexts reads what lies in directories by the name of a licence, each
+// text once.
+func licenceTexts(dirs []string) ([]string, error) {
+	var texts []string
+	for _, dir := range dirs {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			upper := strings.ToUpper(e.Name())
+			if !e.Type().IsRegular() || strings.HasSuffix(upper, ".GO") ||
+				!strings.HasPrefix(upper, "LICENSE") && !strings.HasPrefix(upper, "LICENCE") && !strings.HasPrefix(upper, "COPYING") && !strings.HasPrefix(upper, "NOTICE") {
+				continue
+			}
+			data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+			if err != nil {
+				return nil, err
+			}
+			if text := string(bytes.TrimSpace(data)) + "\n"; !slices.Contains(texts, text) {
+				texts = append(texts, text)
+			}
+		}
 	}
 	return texts, nil
 }
