@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/xencheck/xencheck/cmd/xencheck/internal/fleet"
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
 )
 
@@ -18,7 +19,10 @@ func newRender(s *streams) *cobra.Command {
 		Short: "Show a report again that was kept as JSON",
 		Long: `Render writes a report that was kept with --format json as text, the same text
 that was or would have been shown then, or in any other format, and ends with the
-same exit code. Metrics for Prometheus name the host in each sample.`,
+same exit code. Metrics for Prometheus name the host in each sample.
+
+FILE may also be what fleet wrote: a stream of reports (--format ndjson), or the
+summary (--format json), which is shown as text.`,
 		Example: `  xencheck --format json -o report.json
   xencheck render report.json -v
   xencheck render --format junit -o report.xml report.json`,
@@ -51,13 +55,19 @@ func runRender(s *streams, o *displayOptions, file string) error {
 		return badInput(named(file, err))
 	}
 	var all []rendering
+	var problems []error // places where a stream has no report
 	code := report.ExitOK
 	for i, data := range objects {
 		r, c, err := decode(data)
-		if err != nil {
+		var none *unjudged
+		switch {
+		case errors.As(err, &none):
+			problems = append(problems, nth(i, err))
+		case err != nil:
 			return nth(i, err)
+		default:
+			all = append(all, r)
 		}
-		all = append(all, r)
 		code = code.Worse(c)
 	}
 	if err := s.deliver(o.output, func(w io.Writer) error {
@@ -75,7 +85,19 @@ func runRender(s *streams, o *displayOptions, file string) error {
 	}); err != nil {
 		return err
 	}
+	for _, p := range problems {
+		s.line(p.Error())
+	}
 	return result(code)
+}
+
+// unjudged is the error of a record that stands in a stream of reports because
+// it could not be judged.
+type unjudged struct{ *report.BadRecord }
+
+// Error says what was wrong with the record, and where it came from.
+func (u *unjudged) Error() string {
+	return fmt.Sprintf("no report: %s could not be used: %s", fleet.Place{File: u.File, Line: u.Line}, u.BadRecord.Error)
 }
 
 // source names the file of a report among several. As text they follow each
@@ -97,6 +119,18 @@ func decode(data []byte) (rendering, report.ExitCode, error) {
 			return nil, 0, err
 		}
 		return func(doc report.Document, source string) error { return doc.Comparison(source, c) }, c.ExitCode, nil
+	case report.KindFleet:
+		f, err := report.DecodeFleet(data)
+		if err != nil {
+			return nil, 0, err
+		}
+		return func(doc report.Document, source string) error { return report.AddFleet(doc, source, f) }, f.ExitCode, nil
+	case report.KindError:
+		b, err := report.DecodeBadRecord(data)
+		if err != nil {
+			return nil, 0, err
+		}
+		return nil, report.ExitUsage, &unjudged{b}
 	case report.KindDomains:
 		d, err := report.DecodeDomains(data)
 		if err != nil {

@@ -17,6 +17,18 @@ type Document interface {
 	Close() error
 }
 
+// AddFleet adds the summary of a fleet to a document; most have no place for
+// one.
+func AddFleet(d Document, source string, f *Fleet) error {
+	switch d := d.(type) {
+	case *textDocument:
+		return d.add(source, f)
+	case *jsonDocument:
+		return d.add(source, f)
+	}
+	return &Refusal{"the summary of a fleet can be written as text and as JSON only; for each host, judge the facts with xencheck fleet --format ndjson"}
+}
+
 // Refusal is the error of a [Document] that cannot take a report. The document
 // is whole without it and takes others.
 type Refusal struct{ why string }
