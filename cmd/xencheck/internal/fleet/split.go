@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // MaxRecord bounds one record, in bytes. The facts of 4096 CPUs are below
@@ -13,8 +14,11 @@ const MaxRecord = 32 << 20
 
 const (
 	firstBuffer = 256 << 10
-	// byteOrderMark is what some editors put in front of UTF-8.
+	// byteOrderMark is what some editors put in front of UTF-8. Files that are
+	// put together have it in the middle.
 	byteOrderMark = "\ufeff"
+	// recordSeparator stands before each text of a JSON text sequence (RFC 7464).
+	recordSeparator = 0x1e
 	// noProgress is how many empty reads in a row a reader may answer.
 	noProgress = 100
 )
@@ -36,7 +40,8 @@ type piece struct {
 }
 
 // splitter cuts a stream into records: JSON objects one after the other, a
-// line each or spread over lines, or the elements of one JSON list.
+// line each or spread over lines, or the elements of JSON lists that begin a
+// line.
 //
 // What is no record is told once and passed over. It reaches
 //
@@ -44,7 +49,9 @@ type piece struct {
 //     brace: so it is in a stream of one object a line;
 //   - to the next line that begins with a brace, where its first line is the
 //     brace alone, as in a stream of indented objects, and where the stream
-//     begins with something binary.
+//     begins with something binary;
+//   - to the next comma, bracket or brace, where it is an element of a list and
+//     does not begin like an object.
 //
 // Every byte of the stream is in exactly one record, one such place, or white
 // space between them (with the punctuation of the list).
@@ -55,9 +62,9 @@ type splitter struct {
 	base   int64 // offset of buf[0] in the stream
 	line   int   // of buf[at]
 	ended  error // io.EOF or what reading failed with
-	list   bool  // the stream is one JSON list
+	list   int   // how many JSON lists this is within
+	fresh  bool  // a list may begin here: at the beginning of a line, or behind another list
 	binary bool  // the stream begins with what is no text: lines mean nothing there
-	begun  bool  // something else than white space was seen
 	found  bool  // a piece was told
 	object scanner
 	looked int // how far object has looked, from at
@@ -66,7 +73,7 @@ type splitter struct {
 	then  byte // what follows the last byte, where more is known of that than of the stream
 }
 
-func newSplitter(r io.Reader) *splitter { return &splitter{r: r, line: 1} }
+func newSplitter(r io.Reader) *splitter { return &splitter{r: r, line: 1, fresh: true} }
 
 // next returns the next piece; io.EOF at the end. With wait false it returns
 // errMore instead of reading.
@@ -81,7 +88,10 @@ func (s *splitter) look(wait bool) (piece, error) {
 		if s.looked == 0 {
 			s.skipSpace()
 		}
-		if s.at < len(s.buf) {
+		if s.at < len(s.buf) && !s.half() {
+			if s.buf[s.at] != '{' && s.list > 0 {
+				return s.passElement(unexpected(s.buf[s.at], "a JSON object"), wait)
+			}
 			if s.buf[s.at] != '{' {
 				return s.pass(unexpected(s.buf[s.at], "a JSON object"), s.binary && !s.found, wait)
 			}
@@ -120,7 +130,7 @@ func (s *splitter) look(wait bool) (piece, error) {
 // that begins with a brace, without looking into it. What it holds is nearly
 // always one object; where it is not, [again] finds out.
 func (s *splitter) wholeLine() (piece, bool) {
-	if !s.hurry || s.list || s.looked > 0 {
+	if !s.hurry || s.list > 0 || s.looked > 0 {
 		return piece{}, false
 	}
 	n := bytes.IndexByte(s.buf[s.at:], '\n') + 1
@@ -142,12 +152,13 @@ func (s *splitter) wholeLine() (piece, bool) {
 	}
 	s.line++
 	s.at += n
+	s.fresh = true
 	return p, true
 }
 
 // again returns a splitter that looks into a hasty piece.
 func (p piece) again() *splitter {
-	return &splitter{buf: p.data, base: p.offset, line: p.line, ended: io.EOF, begun: true, found: true, then: p.then}
+	return &splitter{buf: p.data, base: p.offset, line: p.line, ended: io.EOF, found: true, then: p.then}
 }
 
 // record looks for the end of the object that begins at s.at. It reports false
@@ -196,6 +207,62 @@ func (s *splitter) pass(why error, lines, wait bool) (piece, error) {
 	return p, nil
 }
 
+// passElement passes over an element of a list that does not begin like an
+// object. Of a string with a comma in it that is a part; no object is lost.
+func (s *splitter) passElement(why error, wait bool) (piece, error) {
+	const ends = ",]{\n"
+	if !wait && s.ended == nil && bytes.IndexAny(s.buf[s.at+1:], ends) < 0 {
+		return piece{}, errMore
+	}
+	p := piece{line: s.line, offset: s.offset(), err: why}
+	for skip := 1; ; skip = 0 { // the first byte belongs to it, whatever it is
+		n := bytes.IndexAny(s.buf[s.at+skip:], ends)
+		found := n >= 0
+		if n += skip; !found {
+			n = len(s.buf) - s.at
+		}
+		s.list += bytes.Count(s.buf[s.at:s.at+n], []byte{'['})
+		s.use(n)
+		if found || s.ended != nil {
+			return p, nil
+		}
+		s.fill()
+	}
+}
+
+// half reports whether the buffer ends before it is clear what stands at s.at:
+// a byte order mark, or the beginning of a list.
+func (s *splitter) half() bool {
+	rest := s.buf[s.at:]
+	switch {
+	case s.ended != nil:
+		return false
+	case rest[0] == '[' && s.fresh && s.list == 0:
+		return len(rest) <= mostBlanks && len(bytes.TrimLeft(rest[1:], blanks)) == 0
+	}
+	return len(rest) < len(byteOrderMark) && bytes.HasPrefix([]byte(byteOrderMark), rest)
+}
+
+// beginsList reports whether the bracket at s.at is that of a list of objects,
+// and not of a line of a log.
+func (s *splitter) beginsList() bool {
+	if !s.fresh || s.list > 0 {
+		return false
+	}
+	rest := bytes.TrimLeft(s.buf[s.at+1:], blanks)
+	may := "{]"
+	if !s.found { // a list of whatever, and nothing was lost before it
+		may = `{][ntf"`
+	}
+	return len(rest) > 0 && strings.IndexByte(may, rest[0]) >= 0
+}
+
+const (
+	blanks = " \t\r\n"
+	// mostBlanks is how many may stand between a bracket and the first object.
+	mostBlanks = 4096
+)
+
 // passable reports whether what pass passes over ends in the buffer.
 func (s *splitter) passable(lines bool) bool {
 	if lines {
@@ -222,25 +289,24 @@ func (s *splitter) skipLine() bool {
 
 // skipSpace passes over what may stand between records.
 func (s *splitter) skipSpace() {
-	i := s.at
-	if !s.begun && s.base == 0 && i == 0 && bytes.HasPrefix(s.buf, []byte(byteOrderMark)) {
-		i = len(byteOrderMark)
-	}
-	for ; i < len(s.buf); i++ {
-		switch c := s.buf[i]; {
+	for ; s.at < len(s.buf); s.at++ {
+		switch c := s.buf[s.at]; {
 		case c == '\n':
 			s.line++
-		case c == ' ' || c == '\t' || c == '\r':
-		case c == '[' && !s.begun:
-			s.begun, s.list = true, true
-		case (c == ',' || c == ']') && s.list:
+			s.fresh = true
+		case c == ' ' || c == '\t' || c == '\r' || c == recordSeparator:
+		case c == byteOrderMark[0] && bytes.HasPrefix(s.buf[s.at:], []byte(byteOrderMark)):
+			s.at += len(byteOrderMark) - 1
+		case c == '[' && s.beginsList():
+			s.list = 1
+		case c == ',' && s.list > 0:
+		case c == ']' && s.list > 0:
+			s.list--
+			s.fresh = s.list == 0
 		default:
-			s.begun = true
-			s.at = i
 			return
 		}
 	}
-	s.at = i
 }
 
 // use moves on by n bytes, to where no record has begun.
@@ -248,6 +314,7 @@ func (s *splitter) use(n int) {
 	s.line += bytes.Count(s.buf[s.at:s.at+n], []byte{'\n'})
 	s.at += n
 	s.looked, s.object = 0, scanner{}
+	s.fresh = n > 0 && s.buf[s.at-1] == '\n'
 }
 
 func (s *splitter) offset() int64 { return s.base + int64(s.at) }
@@ -277,7 +344,7 @@ func (s *splitter) fill() {
 			s.ended = err
 			return
 		}
-		if n > 0 && !bytes.HasPrefix([]byte(byteOrderMark), s.buf) {
+		if n > 0 {
 			return
 		}
 	}

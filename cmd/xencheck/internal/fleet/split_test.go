@@ -62,6 +62,15 @@ func TestSplit(t *testing.T) {
 		{"an indented object cut", "{\n \"a\": 1,\n \"b\":\n{\n \"a\": 2\n}\n{}\n", []string{`1@0 ! not JSON: invalid character '{', expected a comma or the end of the object`, "4@17 {\n \"a\": 2\n}", `7@29 {}`}},
 		{"noise", "{}\n\x00\xff\x1f{}\n{}\n", []string{`1@0 {}`, `2@3 ! not JSON: invalid character '\x00', expected a JSON object`, `3@9 {}`}},
 		{"noise behind a record", "{} x {}\n{}\n", []string{`1@0 {}`, `1@3 ! not JSON: invalid character 'x', expected a JSON object`, `2@8 {}`}},
+		{"lists behind each other", "[{},{}]\n[\n {}\n]{}\n[{}][]\n{}", []string{`1@1 {}`, `1@4 {}`, `3@11 {}`, `4@15 {}`, `5@19 {}`, `6@25 {}`}},
+		{"elements that are none", `[null,{"a":1},"x",[{"b":2}],3]{}`, []string{
+			`1@1 ! not JSON: invalid character 'n', expected a JSON object`, `1@6 {"a":1}`, `1@14 ! not JSON: invalid character '"', expected a JSON object`,
+			`1@18 ! not JSON: invalid character '[', expected a JSON object`, `1@19 {"b":2}`, `1@28 ! not JSON: invalid character '3', expected a JSON object`, `1@30 {}`}},
+		{"lines of a log", "{}\n[info] one, two\n{}\n[12:30] x\n{}\n", []string{`1@0 {}`, `2@3 ! not JSON: invalid character '[', expected a JSON object`, `3@19 {}`,
+			`4@22 ! not JSON: invalid character '[', expected a JSON object`, `5@32 {}`}},
+		{"files put together, each with a mark", "\ufeff{}\n\ufeff{\"a\":1}\n\ufeff[{}]\n", []string{`1@3 {}`, `2@9 {"a":1}`, `3@21 {}`}},
+		{"half a mark", "{}\n\xef\xbb{}\n{}\xef", []string{`1@0 {}`, `2@3 ! not JSON: invalid character 'ï', expected a JSON object`, `3@8 {}`, `3@10 ! not JSON: invalid character 'ï', expected a JSON object`}},
+		{"a text sequence", "\x1e{}\n\x1e{\n}\n", []string{`1@1 {}`, "2@5 {\n}"}},
 		{"deep", strings.Repeat(`{"a":`, maxDepth+1) + "\n{}\n", []string{"1@0 ! nested deeper than 100 levels", "2@506 {}"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -161,6 +170,7 @@ func FuzzSplit(f *testing.F) {
 	for _, s := range []string{
 		"", "{}", "{\"a\":1}\n{\"b\":[{}]}\n", "{\n \"a\": 1\n}\n{\n}\n", "[{},{}]", "{\"a\":\n{}\n{}\n", "{\"a\":\"x\n{}\n",
 		"\x00\n\x00\n{}\n", "{} x\n{}", "{\n\"a\":\n{\n}\n{\n}\n", "\ufeff{}\r\n", `{"a":"\u00e4\\"}{"b":tru}`,
+		"[{}]\n[\n{}]{}\n[{}", "[1,{},\"x\",[{}]]\n{}", "{}\n[x] y\n{}\n[ \n{}\n", "{}\n\ufeff{}\n\xef\xbb{}", "\x1e{}\n\x1e[{}]\n",
 	} {
 		f.Add([]byte(s), uint8(1))
 	}
@@ -197,23 +207,13 @@ func FuzzSplit(f *testing.F) {
 			t.Fatalf("in one piece %v, in parts %v", whole, parts)
 		}
 		at := int64(0)
-		list := false
 		records := map[int64]int64{}
 		for _, sp := range append(whole, span{start: int64(len(in))}) {
 			if sp.start < at {
 				t.Fatalf("piece at %d overlaps the one up to %d", sp.start, at)
 			}
-			between := in[at:sp.start]
-			if at == 0 {
-				between = bytes.TrimPrefix(between, []byte("\ufeff"))
-				list = bytes.HasPrefix(bytes.TrimSpace(between), []byte("["))
-				between = bytes.TrimPrefix(bytes.TrimSpace(between), []byte("["))
-			}
-			may := " \t\r\n"
-			if list {
-				may += ",]"
-			}
-			if rest := bytes.Trim(between, may); len(rest) > 0 {
+			between := bytes.ReplaceAll(in[at:sp.start], []byte("\ufeff"), nil)
+			if rest := bytes.Trim(between, " \t\r\n\x1e[,]"); len(rest) > 0 {
 				t.Fatalf("%q was passed over in silence", rest)
 			}
 			at = sp.end
@@ -247,6 +247,7 @@ func FuzzHurry(f *testing.F) {
 	for _, s := range []string{
 		"{\"a\":1}\n{\"b\":[{}]}\n", "{}{}\n{}\n", "{} x}\n{}\n", "{\"a\":\"}\n{}\n", "{\"a\":{}\n{}\n", "{\"a\":{}\n,\"b\":{}}\n{}",
 		"{}\r\n{}\r\n", "{\n}\n{\n}\n", "{} {\"a\":[}\n{}\n", "{}}\n{}", "{}\n}\n{}\n", "{\"a\":{}\n",
+		"{},[{}\n{}]\n{}\n", "[{}\n{}\n]\n{}\n{}\n", "{}[{}\n{}\n", "{}\n[{}]{}\n{}\n", "{}\n\ufeff{}\n{}\n",
 	} {
 		f.Add([]byte(s), uint8(200))
 	}
