@@ -62,6 +62,9 @@ with 2. Otherwise the exit codes are those of check.`,
 	o.judge.register(c)
 	o.host.register(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if o.dir == "" {
+			return &usageError{c, errors.New(`invalid argument "" for "--state-dir" flag: must name a directory`)}
+		}
 		if err := o.judge.check(c); err != nil {
 			return err
 		}
@@ -98,6 +101,7 @@ func runRecord(ctx context.Context, s *streams, o *recordOptions) error {
 	if err != nil {
 		return err
 	}
+	// What cannot be told is not kept either: it is still a change the next time.
 	if line := change(before, r); line != "" {
 		if err := s.deliver("", func(w io.Writer) error {
 			_, err := fmt.Fprintln(w, report.Clean(line))
