@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -61,7 +62,12 @@ after Ctrl-C, when what is done so far is written.`,
   xencheck fleet --where 'cpu~xeon row~memory' facts/
   xencheck fleet --xen 4.17,4.22 --html report.html facts/
   collect-all | xencheck fleet --format ndjson - | load`,
-		Args: usageArgs(cobra.MinimumNArgs(1)),
+		Args: usageArgs(func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("nothing to read: name files or directories, or - for standard input")
+			}
+			return nil
+		}),
 	}
 	f := c.Flags()
 	f.StringSliceVar(&o.xen, "xen", []string{auto}, "`RELEASES` to judge by: auto is the one that fits each host; of several, changes from the first are shown")
@@ -113,6 +119,9 @@ func (o *fleetOptions) check(c *cobra.Command, s *streams) error {
 			return &usageError{c, fmt.Errorf("--xen names %s twice", x)}
 		}
 	}
+	if err := o.outputs(); err != nil {
+		return &usageError{c, err}
+	}
 	if c.Flags().Changed("only") && len(o.only) == 0 {
 		return &usageError{c, errors.New("--only must name verdicts, such as --only unknown,outside")}
 	}
@@ -148,6 +157,27 @@ func roomForMany(everyHost bool) (back func()) {
 		debug.SetGCPercent(percent)
 		debug.SetMemoryLimit(limit)
 	}
+}
+
+// outputs refuses files that would take each other's place.
+func (o *fleetOptions) outputs() error {
+	if o.html == "-" || o.parquet == "-" {
+		return errors.New("--html and --parquet need a FILE: standard output is for the result")
+	}
+	names := []string{o.display.output, o.html, o.parquet}
+	if o.parquet != "" {
+		names = append(names, findingsBeside(o.parquet))
+	}
+	for i, name := range names {
+		if name == "" || name == "-" {
+			continue
+		}
+		names[i] = filepath.Clean(name)
+		if slices.Contains(names[:i], names[i]) {
+			return fmt.Errorf("%s would be written twice", names[i])
+		}
+	}
+	return nil
 }
 
 // runFleet judges everything, whatever is wrong with a part of it.
