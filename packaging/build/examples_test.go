@@ -205,6 +205,7 @@ func TestExamplesRun(t *testing.T) {
 	s.write(cloud.WriteFiles[0].Path, "")
 	// What Ignition's unit runs.
 	s.write("/opt/bin/xencheck", string(binary))
+	s.do("mkdir", "-p", "/var/lib/xencheck") // the unit's StateDirectory
 	out, code := s.try(append([]string{"XENCHECK_ROOT=/hosts/bad"}, strings.Fields(ignitionUnit(t))...)...)
 	if code != 1 || !marker("var/lib/xencheck/report.json") {
 		t.Errorf("exit code %d:\n%s", code, tail(out))

@@ -279,14 +279,14 @@ func TestHookAsksAtATerminal(t *testing.T) {
 	s := installed(t)
 	env := []string{"XENCHECK_ROOT=/hosts/bad", "XENCHECK_GATE_MODE=ask"}
 	const question = "Install Xen on this host nevertheless?"
-	const line = "apt-get install -q --no-install-recommends " + xen + " xen-hypervisor-common; echo ended=$?; test -t 0 && echo still a terminal; apt-get install hello; echo done"
+	const line = "apt-get install -q --no-install-recommends " + xen + " xen-hypervisor-common; echo ended=$?; test -t 0 && echo still a terminal"
 	there := func() bool {
 		out, _ := s.try("dpkg-query", "-W", "-f=${Status}", xen)
 		return strings.Contains(out, "install ok installed")
 	}
 	for _, answer := range []string{"no", "yes", "no"} {
 		s.do("apt-get", "purge", "-y", "-q", xen, "xen-hypervisor-common")
-		out := s.terminal(line, env, [2]string{"[Y/n]", "y\n"}, [2]string{question, answer + "\n"})
+		out := s.terminal(line, env, [2]string{question, answer + "\n"})
 		if there() != (answer == "yes") {
 			t.Errorf("%s: installed: %t", answer, there())
 		}
@@ -294,7 +294,6 @@ func TestHookAsksAtATerminal(t *testing.T) {
 		if want := map[string]string{"yes": "ended=0", "no": "ended=100"}[answer]; !strings.Contains(out, want) {
 			t.Errorf("%s: apt did not end with %s:\n%s", answer, want, tail(out))
 		}
-		s.do("apt-get", "purge", "-y", "-q", "hello")
 	}
 	// The next question of apt itself is answered at the same terminal.
 	out := s.terminal("apt-get install -q --no-install-recommends "+xen+"; apt-get purge "+xen, env,

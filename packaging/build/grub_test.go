@@ -62,7 +62,10 @@ func TestRealMenus(t *testing.T) {
 	s.do("apt-get", "install", "-y", "-q", "--no-install-recommends", "grub-common", xen, "xen-hypervisor-common")
 	s.must(exec.Command("umount", filepath.Join(s.root, "proc")))
 	chroot := s.root
-	defer func() { s.must(exec.Command("mount", "-t", "proc", "proc", filepath.Join(chroot, "proc"))) }()
+	defer func() {
+		s.root = chroot
+		s.must(exec.Command("mount", "-t", "proc", "proc", filepath.Join(chroot, "proc")))
+	}()
 	s.onDisk()
 	for _, version := range []string{"6.1.0-18-amd64", "6.1.0-21-amd64"} {
 		s.write("/boot/vmlinuz-"+version, "kernel\n")
