@@ -54,21 +54,26 @@ const COLUMNS = [
   {id: "grade", title: "Verdict", text: i => G[gradeOf(i)].words, key: i => gradeOf(i), cell: i => gradeCell(gradeOf(i))},
 ];
 
-// What is searched, made once: one lower-case text a host.
-let haystack = null;
-const hay = () => haystack ??= H.id.map((id, i) => (id + "\n" + S[H.cpu[i]] + "\n" + S[H.board[i]] + "\n" + S[H.xen[i]] + "\n" + S[H.iommu[i]] + "\n" + S[H.gic[i]] + "\n" + S[H.arch[i]]).toLowerCase());
+// Search looks at each distinct string once, and at the names of the hosts.
+let lowIDs = null, lowStrings = null;
+function matcher(text) {
+  lowIDs ??= H.id.map(s => s.toLowerCase());
+  lowStrings ??= S.map(s => s.toLowerCase());
+  const hit = Uint8Array.from(lowStrings, s => s.includes(text));
+  return i => hit[H.cpu[i]] || hit[H.board[i]] || hit[H.xen[i]] || hit[H.iommu[i]] || hit[H.gic[i]] || hit[H.arch[i]] || lowIDs[i].includes(text);
+}
 
 // Each verdict's rows, so that filtering by a row asks a number.
 const rowsOf = V.map(v => new Set(v.f.map(f => F[f][0] + "|" + F[f][1])));
 
 let shown = Uint32Array.from({length: N}, (_, i) => i);
 function select() {
-  const text = state.text.trim().toLowerCase(), chips = [...state.chips.values()];
+  const text = state.text.trim().toLowerCase(), found = text ? matcher(text) : null, chips = [...state.chips.values()];
   const out = new Uint32Array(N);
   let n = 0;
   for (let i = 0; i < N; i++) {
     if (state.verdict >= 0 && gradeOf(i) !== state.verdict) continue;
-    if (text && !hay()[i].includes(text)) continue;
+    if (found && !found(i)) continue;
     if (chips.length && !chips.every(c => c.test(i))) continue;
     out[n++] = i;
   }
@@ -321,4 +326,5 @@ addEventListener("keydown", e => { if (e.key === "Escape") close(); });
 $("close").addEventListener("click", close);
 $("foot").textContent = data.tool + ". The Xen Project's support statement applied to facts; nothing is claimed for vendors' builds.";
 matrix(); charts(); horizon(); failures(); setRelease(0);
+setTimeout(ranks); // so that the first click does not wait for it
 })();
