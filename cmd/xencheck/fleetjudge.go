@@ -17,6 +17,7 @@ import (
 // once.
 type fleetJudge struct {
 	*judge
+	tool   string // toolName, which is looked up in the program
 	mu     sync.RWMutex
 	stated map[*support.Statement]*fleet.Statement
 	same   map[statementID]*fleet.Statement
@@ -26,7 +27,7 @@ type fleetJudge struct {
 type statementID struct{ release, revision, origin string }
 
 func newFleetJudge(j *judge) *fleetJudge {
-	return &fleetJudge{judge: j, stated: map[*support.Statement]*fleet.Statement{}, same: map[statementID]*fleet.Statement{}}
+	return &fleetJudge{judge: j, tool: toolName(), stated: map[*support.Statement]*fleet.Statement{}, same: map[statementID]*fleet.Statement{}}
 }
 
 // Seat implements [fleet.Judge].
@@ -110,7 +111,7 @@ func (s *fleetSeat) report(h *facts.Host, release string) (fleet.Judgement, erro
 	return fleet.Judgement{
 		Statement: s.describeOnce(st), How: choice.How, Grade: v.Overall.Grade, Complete: v.Overall.Complete, Level: v.Overall.Level,
 		Exit: report.FailOn(s.o.failOn).Exit(v), Hurts: s.arrange(s.hostHurts(v), s.domainHurts(v.Domains)),
-		Report: report.New(toolName(), h, s.describe(st, h), choice, v, report.FailOn(s.o.failOn)),
+		Report: report.New(s.tool, h, s.describe(st, h), choice, v, report.FailOn(s.o.failOn)),
 	}, nil
 }
 

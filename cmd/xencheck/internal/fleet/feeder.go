@@ -9,7 +9,7 @@ import (
 
 const (
 	batchRecords = 64
-	batchFull    = 16 // where reports are made: one takes a hundred times its facts
+	batchFull    = 4 // where reports are made: one takes a hundred times its facts
 	batchBytes   = 256 << 10
 )
 
