@@ -34,7 +34,8 @@ func TestExamples(t *testing.T) {
 		"preseed":   {"debconf-set-selections", "-c", "../examples/preseed.cfg"},
 		"cloudinit": {"cloud-init", "schema", "--config-file", "../examples/cloud-config.yaml"},
 		"kickstart": {"ksvalidator", "../examples/kickstart.cfg"},
-		"scripts": {"shellcheck", "-e", "SC1091", "../files/apt/apt-hook", "../files/apt/apt-ask", "../files/dnf/dnf5-gate",
+		"scripts": {"shellcheck", "-e", "SC1091", "../files/apt/apt-hook", "../files/apt/apt-ask", "../files/dnf/dnf5-gate", "../files/zypp/xencheck", "../files/deb/config",
+			"../files/deb/postinst", "../files/deb/prerm", "../files/deb/postrm",
 			"../examples/hypervisor/preinst", "../examples/hypervisor/config", "testdata/guest/steps"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -87,6 +88,13 @@ func (s *stage) pack(kind string, t target, binary, out string) (string, error) 
 		}
 		info.Contents = append(info.Contents, c)
 	}
+	if kind == "rpm" {
+		// An rpm leaves directories behind that it does not name.
+		for _, dir := range s.directories(kind) {
+			info.Contents = append(info.Contents, &files.Content{Destination: dir, Type: files.TypeDir,
+				FileInfo: &files.ContentFileInfo{Owner: "root", Group: "root", Mode: 0o755, MTime: s.release.time}})
+		}
+	}
 	info = nfpm.WithDefaults(info)
 	if err := nfpm.PrepareForPackager(info, kind); err != nil {
 		return "", err
@@ -105,6 +113,22 @@ func (s *stage) pack(kind string, t target, binary, out string) (string, error) 
 		return "", err
 	}
 	return name, f.Close()
+}
+
+// directories lists those of a package that not every system has.
+func (s *stage) directories(kind string) []string {
+	common := []string{"/", "/etc", "/usr/bin", "/usr/lib", "/usr/lib/systemd/system", "/usr/share", "/usr/share/doc", "/usr/share/licenses", "/usr/share/man/man1", "/var/lib"}
+	var dirs []string
+	for _, f := range s.files {
+		if !f.in(kind) {
+			continue
+		}
+		for dir := path.Dir(f.path); !slices.Contains(common, dir); dir = path.Dir(dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	slices.Sort(dirs)
+	return slices.Compact(dirs)
 }
 
 // tarball writes the static binary with everything around it, below one
@@ -130,11 +154,11 @@ func (s *stage) tarball(t target, binary, out string) (string, error) {
 			return "", err
 		}
 		// Without /usr it can be unpacked anywhere.
-		path := base + strings.TrimPrefix(f.path, "/usr")
+		name := base + strings.TrimPrefix(f.path, "/usr")
 		if err := w.WriteHeader(&tar.Header{
-			Typeflag: tar.TypeReg, Name: path, Mode: int64(f.mode), Size: int64(len(data)), ModTime: s.release.time, Format: tar.FormatUSTAR,
+			Typeflag: tar.TypeReg, Name: name, Mode: int64(f.mode), Size: int64(len(data)), ModTime: s.release.time, Format: tar.FormatUSTAR,
 		}); err != nil {
-			return "", fmt.Errorf("%s: %w", path, err)
+			return "", fmt.Errorf("%s: %w", name, err)
 		}
 		if _, err := w.Write(data); err != nil {
 			return "", err

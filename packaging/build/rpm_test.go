@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -190,7 +191,14 @@ func (s *system) dnf(t *testing.T) {
 
 	// Our own package, on a system with a Python that has dnf 4.
 	const python = "/roots/tool/usr/lib/python3.11/site-packages"
-	s.do("mkdir", "-p", python+"/dnf")
+	s.do("mkdir", "-p", python+"/dnf", python+"/dnf-plugins")
+	for _, dir := range []string{"/etc/dnf/modules.d", "/usr/bin", "/usr/lib/systemd/system", "/usr/share/doc", "/usr/share/licenses", "/usr/share/man/man1", "/var/lib"} {
+		s.made("/roots/tool" + dir)
+	}
+	present := func() []string {
+		return strings.Fields(s.do("find", "/roots/tool", "(", "-path", "/roots/tool/var/*", "-o", "-path", "/roots/tool/bin*", ")", "-prune", "-o", "-print"))
+	}
+	before := present()
 	out, code = dnf("/roots/tool", "install", "xencheck", "XENCHECK_GATE_MODE=refuse", "XENCHECK_ROOT=/hosts/bad")
 	if code != 0 || strings.Contains(out, "REFUSED") || strings.Contains(out, "scriptlet") {
 		t.Errorf("our own package: exit code %d:\n%s", code, tail(out))
@@ -201,6 +209,11 @@ func (s *system) dnf(t *testing.T) {
 	out, code = dnf("/roots/tool", "remove", "xencheck")
 	if code != 0 || there(python+"/dnf-plugins/xencheck.py") || there("/roots/tool/usr/bin/xencheck") || strings.Contains(out, "scriptlet") {
 		t.Errorf("removed: exit code %d:\n%s", code, tail(out))
+	}
+	for _, name := range present() {
+		if !slices.Contains(before, name) {
+			t.Errorf("left behind: %s", name)
+		}
 	}
 }
 
