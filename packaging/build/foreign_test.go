@@ -87,7 +87,7 @@ func TestForeign(t *testing.T) {
 			s.must(exec.Command("cp", "-a", s.root+"/hosts", native))
 			for _, args := range [][]string{
 				{"check", "--root", "/hosts/bad", "--xen", "4.20"},
-				{"check", "--root", "/hosts/good", "--format", "json"},
+				{"check", "--root", "/hosts/good", "--format", "markdown"},
 				{"--midr", "0x411fd070", "--memory", "16GiB", "--cpus", "8", "--id", "edge7"},
 				{"compare", "--root", "/hosts/bad", "--xen", "4.17,4.22"},
 				{"gate", "--root", "/hosts/bad", "--mode", "refuse", "--package", "xen-hypervisor-4.20-" + f.deb, "--version", "4.20.4-1"},
