@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -172,6 +173,7 @@ func runAptHook(ctx context.Context, s *streams, o *gateOptions) error {
 
 // isHypervisor reports whether a package of a name holds a hypervisor.
 func (o *gateSettings) isHypervisor(name string) bool {
+	name, _, _ = strings.Cut(name, ":") // Debian names foreign ones NAME:ARCH
 	matches := func(p string) bool {
 		ok, _ := path.Match(p, name) // patterns are checked before
 		return ok
@@ -226,7 +228,11 @@ func (s *streams) judgePackages(ctx context.Context, o *gateOptions, g *report.G
 		return badInput(err)
 	}
 	if in, ok := h.Machine.Container.Get(); ok && here {
-		s.notJudged(g, asked, "this is a container ("+in+")")
+		what := "this is a container (" + in + ")"
+		if in == "other" {
+			what = "this is a container"
+		}
+		s.notJudged(g, asked, what)
 		return nil
 	}
 	j := newJudge(s, o.judge)

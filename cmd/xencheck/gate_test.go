@@ -130,6 +130,8 @@ xen-tools - - none < 4.9-1 all none /a.deb
 			[]answer{{"xen-hypervisor-4.9-amd64", "4.9.2", "4.22", report.GateAdvised, ""}, {"xen-hypervisor-next", "5.0", "4.22", report.GateAdvised, ""}, {"xen-hypervisor-git", "", "4.22", report.GateAdvised, ""}}},
 		{"a fit host", good, "xen-hypervisor-4.20-amd64 - - none < 4.20.4-1 amd64 none /a.deb\n",
 			[]answer{{"xen-hypervisor-4.20-amd64", "4.20.4", "4.20", report.ExitOK, ""}}},
+		{"named with its architecture", good, "xen-hypervisor-4.20-amd64:amd64 - - none < 4.20.4-1 amd64 none /a.deb\nxen-hypervisor-common:all - - none < 4.20.4-1 all none /a.deb\n",
+			[]answer{{"xen-hypervisor-4.20-amd64:amd64", "4.20.4", "4.20", report.ExitOK, ""}}},
 		{"of another architecture", good, "xen-hypervisor-4.20-arm64 - - none < 4.20.4-1 arm64 none /a.deb\n",
 			[]answer{{"xen-hypervisor-4.20-arm64", "", "", report.GateNotJudged, ""}}},
 	} {
@@ -153,7 +155,7 @@ xen-tools - - none < 4.9-1 all none /a.deb
 			if g.ExitCode != worst {
 				t.Errorf("%d of %d", g.ExitCode, worst)
 			}
-			if foreign := strings.Contains(tt.name, "architecture"); (errs != "") != foreign {
+			if foreign := strings.Contains(tt.name, "another architecture"); (errs != "") != foreign {
 				t.Errorf("standard error: %q", errs)
 			}
 		})

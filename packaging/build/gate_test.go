@@ -314,3 +314,37 @@ func TestHookAsksAtATerminal(t *testing.T) {
 		t.Errorf("nobody was asked, and nothing installed:\n%s", tail(out))
 	}
 }
+
+// In containers, as their managers make them, there is no host to judge, and
+// apt goes on whatever the mode is.
+func TestHookInContainers(t *testing.T) {
+	needs(t, "unshare", "pivot_root")
+	s := installed(t)
+	s.must(exec.Command("umount", filepath.Join(s.root, "proc")))
+	defer func() { s.must(exec.Command("mount", "-t", "proc", "proc", filepath.Join(s.root, "proc"))) }()
+	s.write("/hosts/said", "VERSION 3\nDir=/\n\nxen-hypervisor-4.17-amd64 - - none < 4.17.5-1 amd64 none /a.deb\n")
+	const enter = `mount --bind "$0" "$0" && cd "$0" && mkdir -p outside.d && pivot_root . outside.d || exit 99
+exec chroot . sh -c 'mount -t proc proc /proc; umount -l /outside.d; exec env APT_HOOK_INFO_FD=3 sh -c "/usr/lib/xencheck/apt-hook 3</hosts/said"'`
+	for _, tt := range []struct{ name, mark, text, env, says string }{
+		{"docker", "/.dockerenv", "", "", "this is a container (docker)"},
+		{"podman", "/run/.containerenv", "engine=\"podman-4.3.1\"\n", "", "this is a container (podman)"},
+		{"systemd-nspawn", "/run/systemd/container", "systemd-nspawn\n", "", "this is a container (systemd-nspawn)"},
+		{"lxc", "/outside", "", "container=lxc", "this is a container (lxc)"},
+		{"of nobody known", "/outside", "", "", "this is a container;"},
+	} {
+		s.write(tt.mark, tt.text)
+		c := exec.Command("unshare", "--pid", "--mount", "--fork", "sh", "-c", enter, s.root)
+		c.Env = append(slices.Clone(s.env), "XENCHECK_GATE_MODE=refuse", tt.env)
+		out, err := c.CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		says(t, string(out), tt.says)
+		if strings.Count(string(out), "\n") != 1 {
+			t.Errorf("%s: more than a line: %s", tt.name, out)
+		}
+		if err := os.Remove(filepath.Join(s.root, tt.mark)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
