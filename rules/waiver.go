@@ -41,8 +41,8 @@ type Counted struct {
 	Complete bool  `json:"complete"`
 }
 
-// holds reports whether a waiver has not expired on the judging date.
-func (w Waiver) holds(at time.Time) bool { return at.UTC().Format(time.DateOnly) <= w.Expires }
+// Holds reports whether a waiver has not expired on the judging date.
+func (w Waiver) Holds(at time.Time) bool { return at.UTC().Format(time.DateOnly) <= w.Expires }
 
 // waive marks the findings that somebody answers for: those that are less than
 // supported, or unknown. Whoever waives that the support of a release has ended
@@ -50,7 +50,7 @@ func (w Waiver) holds(at time.Time) bool { return at.UTC().Format(time.DateOnly)
 func (j *judging) waive(fs []Finding) {
 	for i := range j.o.Waivers {
 		w := &j.o.Waivers[i]
-		if !w.holds(j.o.At) {
+		if !w.Holds(j.o.At) {
 			continue
 		}
 		for k := range fs {
@@ -119,7 +119,7 @@ func WaiverUses(o Options, host []Finding, domains []DomainVerdict) []WaiverUse 
 			add(d.Findings, d.Name+": ")
 		}
 		switch {
-		case !w.holds(o.At):
+		case !w.Holds(o.At):
 			u.State = WaiverExpired
 		case len(u.Titles) > 0:
 			u.State = WaiverUsed

@@ -205,7 +205,7 @@ func runFleet(ctx context.Context, s *streams, o *fleetOptions, inputs []string)
 	progress, clear := s.fleetProgress()
 	options := fleet.Options{
 		Inputs: inputs, Stdin: s.in, Lines: o.lines, Judge: j, Releases: o.xen, Where: o.filter,
-		Tool: toolName(), At: j.at, Intents: o.judge.intents(), FailOn: report.FailOn(o.judge.failOn),
+		Tool: toolName(), At: j.at, Intents: o.judge.intents(), FailOn: report.FailOn(o.judge.failOn), Waivers: s.waivers,
 		Probe: probe.Options{Tool: toolName(), Now: s.now}, Progress: progress,
 	}
 	err := s.deliver(o.display.output, func(w io.Writer) error {

@@ -145,6 +145,16 @@ func TestFleetFitsTheSchema(t *testing.T) {
 	for _, args := range [][]string{{dir}, {"--xen", "4.10,auto,4.22", dir}, {"--only", "outside", dir}, {"--fail-on", "never", filepath.Join(dir, "edge7.json")}} {
 		valid(t, compileSchema(t, "fleet"), whole(append([]string{"--format", "json"}, args...)...))
 	}
+	config := filepath.Join(dir, "config.toml")
+	if err := os.WriteFile(config, []byte("[[waiver]]\nrule = \"host-memory\"\nreason = \"known\"\nowner = \"ops\"\nexpires = \"2026-11-20\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, out, _ := fake(map[string]string{"XENCHECK_CONFIG": config})
+	run([]string{"fleet", "--at", "2026-11-21", "--format", "json", bad}, s)
+	if !strings.Contains(out.String(), `"expired": true`) {
+		t.Errorf("no waiver in %s", out)
+	}
+	valid(t, compileSchema(t, "fleet"), out.String())
 	for _, width := range []int{40, 60, 80} {
 		narrow(t, whole("--format", "summary", "-v", "--width", strconv.Itoa(width), "--xen", "4.10,4.22", dir), width)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
 	"github.com/xencheck/xencheck/probe"
+	"github.com/xencheck/xencheck/rules"
 )
 
 // Options is what a run depends on.
@@ -31,8 +32,9 @@ type Options struct {
 	At       time.Time // the judging date
 	Intents  []string
 	FailOn   report.FailOn
-	Probe    probe.Options // for archives of sources: tool and clock
-	Workers  int           // 0 for one on each core
+	Waivers  []rules.Waiver // those that Judge knows of
+	Probe    probe.Options  // for archives of sources: tool and clock
+	Workers  int            // 0 for one on each core
 	// Progress is told how far the run is, now and then; nil for nobody.
 	Progress func(Progress)
 }
@@ -56,6 +58,9 @@ func Run(ctx context.Context, o Options) (*report.Fleet, error) {
 	err := r.pipeline(ctx)
 	f := r.tally.summary(&o)
 	f.Passed = r.passed
+	for _, w := range o.Waivers {
+		f.Waivers = append(f.Waivers, report.FleetWaiver{Waiver: w, Expired: !w.Holds(o.At)})
+	}
 	if f.Interrupted = ctx.Err() != nil; f.Interrupted {
 		f.ExitCode, f.ExitMeaning = report.ExitInterrupted, report.ExitInterrupted.String()
 	}

@@ -54,6 +54,9 @@ type Fleet struct {
 	Hardware []FleetHardware `json:"hardware"`
 	// Horizons tells when support ends for the Xen that hosts have.
 	Horizons []FleetHorizon `json:"horizons"`
+	// Waivers lists those of the configuration. What they set aside keeps its
+	// verdict, and does not count for ExitCode.
+	Waivers []FleetWaiver `json:"waivers,omitempty"`
 	// BadRecords lists the first records that could not be used.
 	BadRecords []BadRecord `json:"bad_records"`
 
@@ -130,6 +133,12 @@ type FleetHorizon struct {
 	// Days is how long security support lasts from the judging date, negative
 	// when it is over; nil where the date is not known.
 	Days *int `json:"days,omitempty"`
+}
+
+// FleetWaiver is a waiver, and whether it had expired on the judging date.
+type FleetWaiver struct {
+	rules.Waiver
+	Expired bool `json:"expired"`
 }
 
 // SoonDays is how near, in days, the end of security support is said to be

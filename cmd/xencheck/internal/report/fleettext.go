@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -25,6 +26,7 @@ func (f *Fleet) WriteText(w io.Writer, s Style) error {
 	f.horizons(p)
 	f.hardware(p)
 	f.badRecords(p)
+	f.waivers(p)
 	f.statements(p)
 	p.blank()
 	p.text(0, "Security advisories (XSAs) are not checked.")
@@ -383,6 +385,28 @@ func (f *Fleet) badRecords(p *page) {
 	shown := len(first(p, f.BadRecords))
 	if f.Bad > shown {
 		p.text(4, fmt.Sprintf("and %s more.", thousands(f.Bad-shown)))
+	}
+}
+
+// waivers writes what somebody answers for, and what nobody does any more.
+func (f *Fleet) waivers(p *page) {
+	if len(f.Waivers) == 0 {
+		return
+	}
+	p.blank()
+	p.head(sgrBold, "Waivers")
+	for _, w := range f.Waivers {
+		what := cmp.Or(w.Row, "rule "+w.Rule)
+		if w.Source != "" {
+			what += " (" + w.Source + ")"
+		}
+		if w.Expired {
+			p.item(2, markWarn, "", what+": expired on "+w.Expires+", and waives nothing any more")
+		} else {
+			p.item(2, markNote, "", what+": where hosts have it, it is counted above, and does not count for the exit code")
+		}
+		p.field(4, "Reason: ", w.Reason)
+		p.field(4, "Owner:  ", w.Owner+", until "+w.Expires)
 	}
 }
 
