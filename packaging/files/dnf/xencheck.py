@@ -38,7 +38,7 @@ class Xencheck(dnf.Plugin):
         return self._more
 
     def _gate(self, package, installed):
-        args = GATE + ["--package", package.name, "--version", package.evr]
+        args = GATE + ["--package", package.name, "--version", package.evr, "--package-arch", package.arch]
         if installed is not None:
             args += ["--installed", installed.evr]
         root = self.base.conf.installroot
