@@ -93,13 +93,14 @@ type upgrade struct {
 }
 
 func newCounting(t *tally, f *report.Fleet) *counting {
+	judged := t.judged.all() // before the hurts that it refers to: there may be more of them by now
 	c := &counting{
 		t: t, f: f, hosts: make([]int, len(t.verdicts)), hardware: make([]hardwareCount, len(t.hardware)+1),
 		verdicts: map[judgedBy]*report.FleetVerdicts{}, stated: map[uint32]int{},
 		kinds: t.hurtKinds(), hurts: reasons{}, xens: map[uint32]int{},
 	}
-	c.judged = make([]judgement, len(t.judged.list)+1)
-	for i, key := range t.judged.list {
+	c.judged = make([]judgement, len(judged)+1)
+	for i, key := range judged {
 		j := judgement{judgedKey: decodeJudged(key)}
 		j.first = c.kinds.first(j.hurts)
 		c.judged[i+1] = j
@@ -231,7 +232,7 @@ type hurtKinds struct {
 func (t *tally) hurtKinds() hurtKinds {
 	k := hurtKinds{verdict: 1}
 	names, kinds := map[string]uint32{}, map[[2]string]uint32{}
-	for id := range uint32(len(t.hurts.list) + 1) {
+	for id := range uint32(len(t.hurts.all()) + 1) {
 		h := t.hurt(id)
 		name := h.Name()
 		if _, ok := names[name]; !ok {

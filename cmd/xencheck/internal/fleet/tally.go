@@ -73,6 +73,15 @@ func (r *register[K]) add(k K) uint32 {
 	return uint32(len(r.list))
 }
 
+// all returns what there is, by number less one. A run that is given up is
+// summed up while workers still finish what they have begun: what comes later is
+// not in it.
+func (r *register[K]) all() []K {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.list
+}
+
 // at returns what has a number other than 0.
 func (r *register[K]) at(n uint32) K {
 	r.mu.RLock()

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
+	"github.com/xencheck/xencheck/probe/facts"
 	"github.com/xencheck/xencheck/rules"
 	"github.com/xencheck/xencheck/support"
 )
@@ -233,4 +234,31 @@ func TestFuture(t *testing.T) {
 	if err != nil || f.Hosts != 3 || f.Future != 1 || f.Verdicts[0].Grades["unknown"] != 1 {
 		t.Errorf("%v, %+v", err, f)
 	}
+}
+
+// A run that is given up is summed up while workers finish what they have begun.
+func TestSummaryMeanwhile(t *testing.T) {
+	o := options(nil)
+	tl := newTally(o.Judge, 1)
+	done, ended := make(chan bool), make(chan bool)
+	go func() {
+		defer close(ended)
+		b, st := tl.boiler(), newWords("1.0").statements["1.0"]
+		for i := 0; ; i++ {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			r := &Result{Host: &facts.Host{}, Selected: true, Judgements: []Judgement{{Statement: st, Grade: rules.GradeUnknown, Hurts: []*Hurt{{Title: fmt.Sprint(i), Grade: rules.GradeUnknown}}}}}
+			b.boil(r, nil)
+		}
+	}()
+	for range 40 {
+		if f := tl.summary(&o); f.Hosts != 0 {
+			t.Errorf("%d hosts of none that was counted", f.Hosts)
+		}
+	}
+	close(done)
+	<-ended
 }
