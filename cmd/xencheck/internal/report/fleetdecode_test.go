@@ -24,6 +24,7 @@ func fleetSummary() *Fleet {
 		Hardware:   []FleetHardware{{Name: "a server", Hosts: 3, Grades: []FleetGrades{{rules.GradeOutside: 3}, {rules.GradeOutside: 3}}}},
 		Horizons:   []FleetHorizon{{Release: "4.17", How: Running, Hosts: 3, SecuritySupportUntil: "2025-12-12", Days: &days}},
 		BadRecords: []BadRecord{{Kind: KindError, Schema: Schema, File: "f", Line: 3, Offset: 90, Error: "noise"}},
+		Waivers:    []FleetWaiver{{Waiver: rules.Waiver{Rule: "host-memory", Reason: "known", Owner: "ops", Expires: "2020-01-01"}, Expired: true}},
 		FailOn:     FailNotSecurity, ExitCode: ExitUsage, ExitMeaning: "usage",
 	}
 }
