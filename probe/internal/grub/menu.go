@@ -37,6 +37,7 @@ type Menu struct {
 	// BLS says that entries come from files of the Boot Loader Specification
 	// as well, and those are not known.
 	BLS      bool
+	Torn     bool      // it ends within a command, as a file that was not written whole
 	Problems []Problem // places that could not be followed
 	More     int       // problems beyond those in Problems
 }
@@ -117,7 +118,7 @@ func ParseMenu(text []byte, how How) (*Menu, error) {
 		g.out.Default.Known = false
 	}
 	g.bodies(m, g.pending, nil, "", 1)
-	g.out.Problems, g.out.More = m.problems, m.more
+	g.out.Problems, g.out.More, g.out.Torn = m.problems, m.more, m.torn
 	if g.count >= maxEntries {
 		return g.out, fmt.Errorf("more than %d menu entries: %w", maxEntries, ErrTooLarge)
 	}
@@ -249,14 +250,37 @@ func (g *menu) blscfg(n node, args []Value, certain bool) {
 }
 
 // loadEnv takes the environment block's variables, or those that are named.
-// Another file than the usual one is not known.
+// What another file than the usual one sets is not known.
 func (g *menu) loadEnv(m *machine, args []Value, certain bool) {
 	var names []string
-	for _, a := range args {
-		if strings.HasPrefix(a.Text, "-") || !a.Known || strings.Contains(a.Text, "/") {
-			return
+	other := false
+	for i := 0; i < len(args); i++ {
+		file, isFile := strings.CutPrefix(args[i].Text, "--file=")
+		known := args[i].Known
+		if (args[i].Text == "-f" || args[i].Text == "--file") && i+1 < len(args) {
+			i++
+			file, known, isFile = args[i].Text, args[i].Known, true
 		}
-		names = append(names, a.Text)
+		switch {
+		case isFile:
+			// ${config_directory}/grubenv or $prefix/grubenv: where the menu is.
+			other = other || known || file != "/grubenv"
+		case strings.HasPrefix(args[i].Text, "-"):
+		case !args[i].Known:
+			other = true
+		default:
+			names = append(names, args[i].Text)
+		}
+	}
+	switch {
+	case other && len(names) > 0:
+		for _, name := range names {
+			m.set(name, Value{}, certain)
+		}
+		return
+	case other:
+		m.forget()
+		return
 	}
 	// A menu loads the block if it is there, and where Env is given, it is.
 	for name, text := range g.how.Env {
@@ -349,12 +373,16 @@ func (m *Menu) All() []*Entry {
 var (
 	ErrNoEntries = errors.New("the menu has no entry")
 	ErrUncertain = errors.New("what the menu's default is cannot be told from the file")
+	ErrTorn      = errors.New("the menu ends within a command")
 )
 
 // Next returns the entry that boots next unless somebody chooses another one,
 // or why that is not known. A file of [Menu.Sources] may still change it.
 func (m *Menu) Next() (*Entry, error) {
-	if !m.Default.Known {
+	switch {
+	case m.Torn:
+		return nil, ErrTorn
+	case !m.Default.Known:
 		return nil, ErrUncertain
 	}
 	level := m.Entries

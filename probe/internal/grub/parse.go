@@ -36,6 +36,7 @@ type parser struct {
 	depth   int
 	problem func(line int, format string, args ...any)
 	tooDeep bool // something was not read
+	torn    bool // a block does not end
 }
 
 func (p *parser) peek() token {
@@ -117,6 +118,7 @@ func (p *parser) command() node {
 		}
 		if !p.keyword("fi") {
 			p.problem(t.line, "if without fi")
+			p.torn = true
 		}
 		return n
 	case "while", "until", "for", "case":
@@ -174,6 +176,7 @@ func (p *parser) command() node {
 			n.bodies = [][]node{p.list("}")}
 			if !p.keyword("}") {
 				p.problem(n.line, "menu entry without its end")
+				p.torn = true
 			}
 			break
 		}
@@ -189,7 +192,9 @@ func (p *parser) body() []node {
 		return nil
 	}
 	nodes := p.list("}")
-	p.keyword("}")
+	if !p.keyword("}") {
+		p.torn = true
+	}
 	return nodes
 }
 

@@ -16,6 +16,7 @@ type machine struct {
 	doubt bool
 	done  bool
 	full  bool // there are more variables than are kept
+	torn  bool // the program ends within a block
 	grub  bool // the program is in GRUB's language
 	// call handles a command that is none of the language; certain is false
 	// where it is unknown whether it runs. It returns how the command ends.
@@ -83,6 +84,7 @@ func (m *machine) forget() {
 func (m *machine) follow(text string) {
 	p := &parser{grub: m.grub, tokens: lex(text, m.grub), problem: m.problem}
 	nodes := p.list()
+	m.torn = m.torn || p.torn
 	m.run(nodes, true)
 	if p.tooDeep {
 		m.forget()

@@ -161,3 +161,33 @@ func TestFunctions(t *testing.T) {
 		t.Errorf("100 to the power of nine: %v after %v", err, time.Since(start))
 	}
 }
+
+// Variables from another file than the one beside the menu are not known, and a
+// menu that was not written whole boots nothing that could be told.
+func TestNextUnknown(t *testing.T) {
+	const menu = "set default=\"${saved_entry}\"\nmenuentry a { linux /k }\nmenuentry b { linux /k }\n"
+	for _, tt := range []struct {
+		name, text, want string
+		err              error
+	}{
+		{"beside the menu", "load_env -f ${config_directory}/grubenv\n" + menu, "b", nil},
+		{"one of them", "load_env --file=$prefix/grubenv saved_entry\n" + menu, "b", nil},
+		{"another one of them", "load_env --file $prefix/grubenv next_entry\n" + menu, "a", nil},
+		{"from elsewhere", "load_env --file=/boot/x/grubenv\n" + menu, "", ErrUncertain},
+		{"this one from elsewhere", "load_env -f (hd0,1)/env saved_entry\n" + menu, "", ErrUncertain},
+		{"another one from elsewhere", "load_env\nload_env -f /env timeout\n" + menu, "b", nil},
+		{"no name, all of them", "load_env $names\n" + menu, "b", nil},
+		{"an entry that does not end", "set default=0\nmenuentry a { linux /k }\nmenuentry b {\n linux /k\n", "", ErrTorn},
+		{"a condition that does not end", "set default=0\nmenuentry a { linux /k }\nif true; then\n", "", ErrTorn},
+		{"a function that does not end", "set default=0\nmenuentry a { linux /k }\nfunction f {\n", "", ErrTorn},
+	} {
+		m, err := ParseMenu([]byte(tt.text), How{Env: map[string]string{"saved_entry": "1"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := m.Next()
+		if !errors.Is(err, tt.err) || err == nil && e.Title != tt.want {
+			t.Errorf("%s: %+v, %v", tt.name, e, err)
+		}
+	}
+}
