@@ -159,9 +159,9 @@ func TestDocuments(t *testing.T) {
 	t.Run("systemd", func(t *testing.T) {
 		needs(t, "systemd-analyze")
 		// Without the units that they refer to nothing could be verified.
-		if out := shell(t, "sh", `cp -an /lib/systemd/system/. "$ROOT"/lib/systemd/system/; systemd-analyze --root="$ROOT" --man=no verify xencheck.service xencheck.timer`); out != "" {
+		if out := shell(t, "sh", `cp -an /lib/systemd/system/. "$ROOT"/usr/lib/systemd/system/; systemd-analyze --root="$ROOT" --man=no verify xencheck.service xencheck.timer`); out != "" {
 			t.Errorf("systemd-analyze verify: %s", out)
 		}
-		exposure(t, shell(t, "sh", `systemd-analyze security --offline=yes "$ROOT"/lib/systemd/system/xencheck.service`))
+		exposure(t, shell(t, "sh", `systemd-analyze security --offline=yes "$ROOT"/usr/lib/systemd/system/xencheck.service`))
 	})
 }

@@ -176,10 +176,8 @@ func pagesBelow(page, name string) []string {
 func (s *stage) static() error {
 	for _, f := range []file{
 		{source: "config.toml", path: "/etc/xencheck/config.toml", mode: 0o644, config: true, only: []string{"deb", "rpm", "apk"}},
-		{source: "systemd/xencheck.service", path: "/usr/lib/systemd/system/xencheck.service", mode: 0o644, only: []string{"rpm", "tar"}},
-		{source: "systemd/xencheck.timer", path: "/usr/lib/systemd/system/xencheck.timer", mode: 0o644, only: []string{"rpm", "tar"}},
-		{source: "systemd/xencheck.service", path: "/lib/systemd/system/xencheck.service", mode: 0o644, only: []string{"deb"}},
-		{source: "systemd/xencheck.timer", path: "/lib/systemd/system/xencheck.timer", mode: 0o644, only: []string{"deb"}},
+		{source: "systemd/xencheck.service", path: "/usr/lib/systemd/system/xencheck.service", mode: 0o644, only: []string{"deb", "rpm", "tar"}},
+		{source: "systemd/xencheck.timer", path: "/usr/lib/systemd/system/xencheck.timer", mode: 0o644, only: []string{"deb", "rpm", "tar"}},
 		{source: "apt/apt-hook", path: "/usr/lib/xencheck/apt-hook", mode: 0o755, only: []string{"deb"}},
 		{source: "apt/apt-ask", path: "/usr/lib/xencheck/apt-ask", mode: 0o755, only: []string{"deb"}},
 		{source: "apt/20xencheck", path: "/etc/apt/apt.conf.d/20xencheck", mode: 0o644, config: true, only: []string{"deb"}},
