@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -55,7 +56,7 @@ Fields:
 Exit codes: those of check, the worst of the hosts counted: 0 nothing at or
 above the --fail-on threshold, 1 findings, 2 wrong usage, a record that cannot
 be used or output that cannot be written, 3 inconclusive, 4 internal error; 130
-after Ctrl-C, when what is done so far is written.`,
+after Ctrl-C or SIGTERM, when what is done so far is written.`,
 		Example: `  xencheck fleet facts/
   xencheck fleet --xen 4.17,4.22 hosts.ndjson
   xencheck fleet --only unknown --format csv facts.tar.zst
@@ -196,8 +197,9 @@ func runFleet(ctx context.Context, s *streams, o *fleetOptions, inputs []string)
 			return err
 		}
 	}
-	// The first Ctrl-C ends the reading, the next one the process.
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	// The first Ctrl-C, or the first request to end, ends the reading, the next
+	// one the process.
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 

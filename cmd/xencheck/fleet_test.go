@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 	"github.com/xencheck/xencheck/probe/facts"
 )
 
-// Ctrl-C ends the reading; what was read by then is told, and the exit code is
+// Ctrl-C and a request to end it end the reading; what was read by then is told, and the exit code is
 // that of an interrupted program.
 func TestFleetInterrupted(t *testing.T) {
 	self, err := os.Executable()
@@ -49,7 +50,11 @@ func TestFleetInterrupted(t *testing.T) {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Second) // for it to begin, and wait for more
-			if err := c.Process.Signal(os.Interrupt); err != nil {
+			sent := os.Interrupt
+			if format == "csv" {
+				sent = syscall.SIGTERM
+			}
+			if err := c.Process.Signal(sent); err != nil {
 				t.Fatal(err)
 			}
 			ended := make(chan error, 1)
