@@ -32,6 +32,18 @@ echo x > %{buildroot}/boot/xen-` + version + `.gz
 `
 }
 
+// toolsSpec is a package that is called as a hypervisor is, and comes with one.
+const toolsSpec = `Name: xen
+Version: 4.20.5
+Release: 1
+Summary: Stand-in for tools
+License: GPLv2
+BuildArch: noarch
+%description
+Stand-in for tools.
+%files
+`
+
 // shellSpec is a package with a shell, which scriptlets are run by.
 const shellSpec = `Name: shell
 Version: 1
@@ -61,7 +73,9 @@ func TestRPM(t *testing.T) {
 	s.copy(packed(t, "*.x86_64.rpm"), "/hosts/repo/xencheck.rpm")
 	s.do("apt-get", "install", "-y", "-q", "--no-install-recommends", "/hosts/now.deb", "dnf", "zypper", "rpm", "createrepo-c", "cpio", "busybox-static")
 	s.write("/root/.rpmmacros", "%_dbpath /var/lib/rpm\n") // where zypper looks, as on SUSE
-	for name, spec := range map[string]string{"xen4": standIn("4.20.4"), "xen5": standIn("4.20.5"), "shell": shellSpec,
+	for name, spec := range map[string]string{"xen4": standIn("4.20.4"), "shell": shellSpec,
+		// The newer one needs a package that is new beside it.
+		"xen5": strings.Replace(standIn("4.20.5"), "BuildArch", "Requires: xen\nBuildArch", 1), "tools": toolsSpec,
 		"other": strings.ReplaceAll(standIn("1"), "xen-", "other-")} {
 		s.write("/hosts/"+name+".spec", spec)
 		s.do("rpmbuild", "--quiet", "-bb", "--define", "_rpmdir /hosts/repo", "/hosts/"+name+".spec")
@@ -180,7 +194,7 @@ func (s *system) dnf(t *testing.T) {
 	}
 	out, code := dnf("/roots/badadvise", "upgrade", "xen-hypervisor", "XENCHECK_ROOT=/hosts/bad", "XENCHECK_GATE_MODE=refuse")
 	if code != 0 || !there("/roots/badadvise/boot/xen-4.20.5.gz") {
-		t.Errorf("an update within the release: exit code %d", code)
+		t.Errorf("an update within the release, which a new package comes with: exit code %d", code)
 	}
 	says(t, out, "it updates the release that is installed already")
 	out, code = dnf("/roots/elsewhere", "install", "xen-hypervisor", "XENCHECK_GATE_MODE=refuse")

@@ -20,10 +20,12 @@ class Xencheck(dnf.Plugin):
         """Judge the host for every package that dnf is about to install."""
         installing = list(self.base.transaction.install_set)
         removing = {p.name: p for p in self.base.transaction.remove_set}
+        # A package that is new beside an update belongs to the update.
+        updated = removing.get("xen-hypervisor") or removing.get("xen")
         for package in installing:
             if "xen" not in package.name and not self._configured():
                 continue  # no process for each package of an upgrade
-            if self._gate(package, removing.get(package.name)) == REFUSED:
+            if self._gate(package, removing.get(package.name, updated)) == REFUSED:
                 raise dnf.exceptions.Error(
                     "xencheck refuses to install {} on this host".format(package.name))
 
