@@ -17,9 +17,10 @@ import (
 // release is the version of xencheck that this source leads to.
 const release = "0.1.0"
 
-// packaged is the version of the package that the program is part of. Only the
-// linker sets it, with -ldflags "-X main.packaged=1.2.3".
-var packaged string
+// packaged is the version of the package that the program is part of, and
+// packagedCommit what it was built from. Only the linker sets them, with
+// -ldflags "-X main.packaged=1.2.3 -X main.packagedCommit=abcdef0123".
+var packaged, packagedCommit string
 
 // toolName is how xencheck names itself in what it writes.
 func toolName() string { return "xencheck " + toolVersion() }
@@ -53,6 +54,9 @@ func newVersion(s *streams) *cobra.Command {
 func runVersion(s *streams) error {
 	return s.deliver("", func(w io.Writer) error {
 		commit := ""
+		if packagedCommit != "" {
+			commit = ", commit " + packagedCommit
+		}
 		if info, ok := debug.ReadBuildInfo(); ok {
 			for _, kv := range info.Settings {
 				if kv.Key == "vcs.revision" && len(kv.Value) >= 12 {

@@ -17,6 +17,7 @@ import (
 type release struct {
 	version string // 1.2.3, 1.3.0~rc1, 1.2.3+5.gabcdef0123, 0.1.0~git20261121150405.gabcdef0123
 	apk     string // the same in Alpine's words
+	commit  string // the beginning of its hash; empty when nobody knows
 	time    time.Time
 }
 
@@ -59,7 +60,7 @@ func findRelease(root, given string) (release, error) {
 		}
 		c.time = time.Unix(n, 0)
 	}
-	r := release{time: c.time.UTC()}
+	r := release{time: c.time.UTC(), commit: c.hash}
 	switch {
 	case given != "":
 		c.tag = "v" + strings.TrimPrefix(given, "v")

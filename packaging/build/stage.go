@@ -55,7 +55,9 @@ func (s *stage) compile(goarch string, pie bool) (string, error) {
 
 // goBuild compiles what is packaged, whatever the environment asks of go.
 func (s *stage) goBuild(binary, goos, goarch string, flags ...string) error {
-	args := slices.Concat([]string{"build", "-trimpath", "-ldflags", "-s -w -buildid= -X main.packaged=" + s.release.version, "-o", binary}, flags, []string{"./cmd/xencheck"})
+	// What go itself notes of the commit depends on where it finds the repository.
+	args := slices.Concat([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid= -X main.packaged=" + s.release.version + " -X main.packagedCommit=" + s.release.commit, "-o", binary},
+		flags, []string{"./cmd/xencheck"})
 	_, err := outputWith(s.root, goEnv(goos, goarch), "go", args...)
 	return err
 }
