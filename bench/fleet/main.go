@@ -1,19 +1,26 @@
 // Fleet measures xencheck fleet against its peers on the same records, as
 // whole processes, and prints ratios of hosts per second.
 //
-//	go run ./bench/fleet [-n HOSTS] [-jq HOSTS] [-opa HOSTS] [-seed N]
+//	go run ./bench/fleet [-n HOSTS] [-compare HOSTS] [-jq HOSTS] [-opa HOSTS] [-runs N] [-seed N]
 //
-// The peers do a small part of the work: five checks of each host, counted.
-// jq comes from Debian; DuckDB, OPA and the decoders of JSON are built from the
-// modules under bench/peers, each with a go.mod of its own. A peer that is
-// missing is named and left out. All read the same file without faults, which
-// is easier for them; jq and OPA read its beginning. Peers that disagree on a
-// count end the run with an error. CPU seconds are printed beside the wall
-// time: on a machine that does something else, they are what to compare.
+// First xencheck judges 10,000, 100,000 and -n hosts, 3 % of them faulty, for
+// its memory; then -compare hosts without faults, which is easier for the
+// peers, by one and by 13 releases, in turn with every peer. The peers do a
+// small part of the work: five checks of each host, counted, or nothing but
+// decoding. jq comes from Debian; DuckDB, OPA and the decoders of JSON are
+// built from the modules under bench/peers, each with a go.mod of its own. A
+// peer that is missing is named and left out. jq and OPA, which are slow, read
+// the beginning of the same file and are compared by host. Peers that disagree
+// on a count end the run with an error.
+//
+// What is printed are medians of the runs. CPU seconds are printed beside the
+// wall time: on a machine that does something else, they are what to compare.
+// docs/fleet.md has what was measured last, and which aims that meets.
 package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -22,6 +29,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -31,10 +39,15 @@ import (
 func main() {
 	b := bench{}
 	flag.IntVar(&b.hosts, "n", 1_000_000, "hosts")
-	flag.IntVar(&b.jq, "jq", 100_000, "hosts for jq")
+	flag.IntVar(&b.compare, "compare", 200_000, "hosts to compare with DuckDB and decoders by")
+	flag.IntVar(&b.jq, "jq", 50_000, "hosts for jq")
 	flag.IntVar(&b.opa, "opa", 10_000, "hosts for OPA")
+	flag.IntVar(&b.runs, "runs", 3, "runs of each program")
 	flag.Uint64Var(&b.seed, "seed", 1, "seed of the fleet")
 	flag.Parse()
+	if b.runs < 1 {
+		b.runs = 1
+	}
 	if err := b.run(); err != nil {
 		fmt.Fprintln(os.Stderr, "fleet:", err)
 		os.Exit(1)
@@ -42,9 +55,9 @@ func main() {
 }
 
 type bench struct {
-	hosts, jq, opa int
-	seed           uint64
-	dir            string
+	hosts, compare, jq, opa, runs int
+	seed                          uint64
+	dir                           string
 }
 
 // all names every release.
@@ -68,6 +81,16 @@ func (s sample) String() string {
 	return fmt.Sprintf("%-34s %9d %8.1f %10.2f %10.2f %8.0f", s.what, s.hosts, s.wall.Seconds(), s.each(), s.eachCPU(), float64(s.memory)/1e6)
 }
 
+// program is what takes part in the comparison.
+type program struct {
+	what  string
+	hosts int
+	argv  []string
+	aim   string // what xencheck is to come to beside it
+	// checks is set where what it prints are the counts of the five checks.
+	checks bool
+}
+
 func (b *bench) run() error {
 	var err error
 	if b.dir, err = os.MkdirTemp("", "xencheck-fleet-"); err != nil {
@@ -80,62 +103,88 @@ func (b *bench) run() error {
 			return err
 		}
 	}
-	// What is judged, the same with faults, and the beginnings.
-	fleet, faulty := b.path("fleet.ndjson"), b.path("faulty.ndjson")
-	if err := b.synthesize(makes, fleet, b.hosts, 0); err != nil {
-		return err
-	}
-	if err := b.synthesize(makes, faulty, b.hosts, 3); err != nil {
-		return err
-	}
-	few := b.path("few.ndjson")
-	if err := b.synthesize(makes, few, min(10_000, b.hosts), 3); err != nil {
-		return err
+	judge := func(releases, file string) []string {
+		return []string{tool, "fleet", "--xen", releases, "--format", "json", file}
 	}
 	fmt.Printf("%-34s %9s %8s %10s %10s %8s\n", "", "hosts", "seconds", "µs/host", "µs CPU", "peak MB")
-	show := func(s sample, err error) (sample, error) {
-		if err == nil {
-			fmt.Println(s)
+	for _, n := range []int{10_000, 100_000, b.hosts} {
+		file := b.path("faulty.ndjson")
+		if err := b.synthesize(makes, file, n, 3); err != nil {
+			return err
 		}
-		return s, err
-	}
-	mine, err := show(once("xencheck, 1 release", b.hosts, tool, "fleet", "--xen", "4.22", "--format", "json", fleet))
-	if err != nil {
-		return err
-	}
-	for _, c := range []struct {
-		what, xen, file string
-		hosts           int
-	}{
-		{"xencheck, 13 releases", all, fleet, b.hosts},
-		{"xencheck, 3 % faults", "4.22", faulty, b.hosts},
-		{"xencheck, 3 % faults, few hosts", "4.22", few, min(10_000, b.hosts)},
-	} {
-		s, err := show(once(c.what, c.hosts, tool, "fleet", "--xen", c.xen, "--format", "json", c.file))
+		s, err := once(program{what: "xencheck, 3 % faults", hosts: n, argv: judge("4.22", file)})
 		if err != nil {
 			return err
 		}
-		if c.xen == all {
-			fmt.Printf("    13 releases take %.2f times as long as one (CPU: %.2f; aim: at most 3)\n", s.each()/mine.each(), s.eachCPU()/mine.eachCPU())
+		fmt.Println(s)
+		if err := os.Remove(file); err != nil {
+			return err
 		}
 	}
-	return b.peers(mine, fleet, makes, show)
+	fleet := b.path("fleet.ndjson")
+	if err := b.synthesize(makes, fleet, b.compare, 0); err != nil {
+		return err
+	}
+	mine := []program{
+		{what: "xencheck, 1 release", hosts: b.compare, argv: judge("4.22", fleet)},
+		{what: "xencheck, 13 releases", hosts: b.compare, argv: judge(all, fleet)},
+	}
+	peers, err := b.peers(fleet, makes)
+	if err != nil {
+		return err
+	}
+	return race(append(mine, peers...), b.runs)
 }
 
-// peers runs what is there of the peers.
-func (b *bench) peers(mine sample, fleet, makes string, show func(sample, error) (sample, error)) error {
+// race runs all programs in turn, so that a machine whose speed drifts treats
+// them alike, and prints medians; the first program is what the others are
+// compared with.
+func race(programs []program, runs int) error {
+	samples := make([][]sample, len(programs))
 	counts := map[int]string{} // by number of hosts
-	compare := func(s sample, aim string) error {
-		fmt.Printf("    xencheck does %.2f times as many hosts a second (CPU: %.2f; %s)\n", s.each()/mine.each(), s.eachCPU()/mine.eachCPU(), aim)
-		if s.out == "" {
-			return nil
+	for range runs {
+		for i, p := range programs {
+			s, err := once(p)
+			if err != nil {
+				return err
+			}
+			if was, ok := counts[p.hosts]; p.checks && ok && was != s.out {
+				return fmt.Errorf("%s counts %s, another peer %s", p.what, s.out, was)
+			} else if p.checks {
+				counts[p.hosts] = s.out
+			}
+			samples[i] = append(samples[i], s)
 		}
-		if was, ok := counts[s.hosts]; ok && was != s.out {
-			return fmt.Errorf("%s counts %s, another peer %s", s.what, s.out, was)
-		}
-		counts[s.hosts] = s.out
-		return nil
 	}
+	first := median(samples[0])
+	for i, p := range programs {
+		s := median(samples[i])
+		fmt.Println(s)
+		switch {
+		case i == 1:
+			fmt.Printf("    takes %.2f times as long as one (CPU: %.2f; aim: at most 3)\n", s.each()/first.each(), s.eachCPU()/first.eachCPU())
+		case i > 1:
+			fmt.Printf("    xencheck does %.2f times as many hosts a second (CPU: %.2f; %s)\n", s.each()/first.each(), s.eachCPU()/first.eachCPU(), p.aim)
+		}
+	}
+	return nil
+}
+
+// median returns a sample of median times and the greatest memory.
+func median(of []sample) sample {
+	slices.SortFunc(of, func(a, b sample) int { return cmp.Compare(a.cpu, b.cpu) })
+	m := of[len(of)/2]
+	slices.SortFunc(of, func(a, b sample) int { return cmp.Compare(a.wall, b.wall) })
+	m.wall = of[len(of)/2].wall
+	for _, s := range of {
+		m.memory = max(m.memory, s.memory)
+	}
+	return m
+}
+
+// peers builds what can be built of the peers.
+func (b *bench) peers(fleet, makes string) ([]program, error) {
+	var out []program
 	missing := func(what string, err error) { fmt.Printf("%-34s left out: %v\n", what, err) }
 
 	decode := b.path("decode")
@@ -143,65 +192,39 @@ func (b *bench) peers(mine sample, fleet, makes string, show func(sample, error)
 		missing("decoders of JSON", err)
 	} else {
 		for _, name := range []string{"simdjson", "sonic", "goccy"} {
-			s, err := show(once("only decoding, "+name, b.hosts, decode, name, fleet))
-			if err != nil {
-				missing(name, err)
-				continue
-			}
-			s.out = ""
-			if err := compare(s, "aim for the fastest: at least 0.5"); err != nil {
-				return err
-			}
+			out = append(out, program{what: "only decoding, " + name, hosts: b.compare, argv: []string{decode, name, fleet}, aim: "aim for the fastest: at least 0.5"})
 		}
 	}
 	duck := b.path("duckdb")
 	if err := build("bench/peers/duckdb", duck, ".", "CGO_ENABLED=1"); err != nil {
 		missing("DuckDB", err)
 	} else {
-		s, err := show(once("DuckDB, five checks", b.hosts, duck, fleet))
-		if err == nil {
-			err = compare(s, "aim: at least 1")
-		}
-		if err != nil {
-			return err
-		}
+		out = append(out, program{what: "DuckDB, five checks", hosts: b.compare, argv: []string{duck, fleet}, aim: "aim: at least 1", checks: true})
 	}
 	if _, err := exec.LookPath("jq"); err != nil {
 		missing("jq", err)
 	} else {
-		for _, n := range []int{min(b.jq, b.hosts), min(b.opa, b.hosts)} { // the few tell whether OPA is right
-			part := b.path("jq.ndjson")
+		for _, n := range []int{min(b.jq, b.compare), min(b.opa, b.compare)} { // the few tell whether OPA is right
+			part := b.path(fmt.Sprintf("jq%d.ndjson", n))
 			if err := b.synthesize(makes, part, n, 0); err != nil {
-				return err
+				return nil, err
 			}
-			s, err := show(once("jq, five checks", n, "jq", "-n", "-c", "-r", jqChecks, part))
-			if err == nil {
-				err = compare(s, "aim: at least 20")
-			}
-			if err != nil {
-				return err
-			}
+			out = append(out, program{what: "jq, five checks", hosts: n, argv: []string{"jq", "-n", "-c", "-r", jqChecks, part}, aim: "aim: at least 20", checks: true})
 		}
 	}
 	opa := b.path("opa")
 	if err := build("bench/peers/opa", opa, "github.com/open-policy-agent/opa", "CGO_ENABLED=0"); err != nil {
 		missing("OPA", err)
-		return nil
+		return out, nil
 	}
-	n := min(b.opa, b.hosts)
+	n := min(b.opa, b.compare)
 	list := b.path("opa.json")
 	if err := b.list(makes, list, n); err != nil {
-		return err
+		return nil, err
 	}
-	s, err := show(once("OPA, five checks", n, opa, "eval", "--format", "raw", "-d", "bench/peers/opa/checks.rego", "-i", list,
-		`x := data.fleet.summary; sprintf("%d %d %d %d %d %d", [x.hosts, x.x86, x.memory, x.cpus, x.release, x.iommu])`))
-	if err != nil {
-		return err
-	}
-	if f := strings.Split(strings.TrimSpace(s.out), "\n"); len(f) > 0 {
-		s.out = strings.Trim(f[len(f)-1], `" `)
-	}
-	return compare(s, "aim: at least 100")
+	return append(out, program{what: "OPA, five checks", hosts: n, aim: "aim: at least 100", checks: true, argv: []string{
+		opa, "eval", "--format", "raw", "-d", "bench/peers/opa/checks.rego", "-i", list, "data.fleet.line",
+	}}), nil
 }
 
 const jqChecks = `reduce inputs as $h ([0,0,0,0,0,0];
@@ -256,18 +279,18 @@ func (b *bench) list(makes, file string, n int) error {
 	return os.WriteFile(file, fmt.Appendf(nil, "[%s]", bytes.ReplaceAll(data, []byte("\n"), []byte(","))), 0o644)
 }
 
-// once runs a program. Verdicts speak through exit codes up to 3; only failing
-// to run is an error.
-func once(what string, hosts int, argv ...string) (sample, error) {
-	c := exec.Command(argv[0], argv[1:]...)
+// once runs a program. Verdicts of xencheck speak through exit codes up to 3;
+// only failing to run is an error.
+func once(p program) (sample, error) {
+	c := exec.Command(p.argv[0], p.argv[1:]...)
 	var out, errs bytes.Buffer
 	c.Stdout, c.Stderr = &out, io.Writer(&errs)
 	start := time.Now()
 	err := c.Run()
-	s := sample{what: what, hosts: hosts, wall: time.Since(start), out: strings.TrimSpace(out.String())}
+	s := sample{what: p.what, hosts: p.hosts, wall: time.Since(start), out: strings.TrimSpace(out.String())}
 	var exit *exec.ExitError
-	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() > 3 || exit.ExitCode() < 0 || !strings.HasPrefix(what, "xencheck")) {
-		return s, fmt.Errorf("%s: %w: %s", what, err, strings.TrimSpace(errs.String()))
+	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() > 3 || exit.ExitCode() < 0 || !strings.HasPrefix(p.what, "xencheck")) {
+		return s, fmt.Errorf("%s: %w: %s", p.what, err, strings.TrimSpace(errs.String()))
 	}
 	if u, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		s.memory = int64(u.Maxrss) * 1024 // getrusage(2): kilobytes on Linux

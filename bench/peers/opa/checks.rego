@@ -9,3 +9,5 @@ summary := {
 	"release": count([1 | some h in input; h.xen.running.value.minor >= 17]),
 	"iommu": count([1 | some h in input; h.iommu.units.state == "known"]),
 }
+
+line := sprintf("%d %d %d %d %d %d", [summary.hosts, summary.x86, summary.memory, summary.cpus, summary.release, summary.iommu])
