@@ -242,8 +242,9 @@ func commandLine(what string, read func(*judging, xencmdline.Line) (use, given b
 
 // option is a boolean option that is on.
 func option(name string, def bool) sign {
+	known, ok := xencmdline.Known(name)
 	return commandLine(name, func(j *judging, l xencmdline.Line) (bool, bool, string) {
-		if !j.knows(name) {
+		if ok && !j.has(known.Since, known.Until) {
 			return false, true, "not an option of this release"
 		}
 		v, given := l.Bool(name, def)
@@ -253,8 +254,9 @@ func option(name string, def bool) sign {
 
 // optionOff is a boolean option that is off.
 func optionOff(name string, def bool) sign {
+	known, ok := xencmdline.Known(name)
 	return commandLine(name, func(j *judging, l xencmdline.Line) (bool, bool, string) {
-		if !j.knows(name) {
+		if ok && !j.has(known.Since, known.Until) {
 			return false, true, "not an option of this release"
 		}
 		v, given := l.Bool(name, def)
@@ -302,23 +304,6 @@ func sub(name string, subs ...string) sign {
 		_, given := l.String(name)
 		return false, given, ifGiven("without it", given)
 	})
-}
-
-// knows reports whether the release has an option.
-func (j *judging) knows(name string) bool {
-	d, ok := xencmdline.Known(name)
-	if !ok {
-		return true
-	}
-	if j.before(d.Since) {
-		return false
-	}
-	if d.Until != "" {
-		ma, mi := j.xenVersion()
-		a, b := parseRelease(d.Until)
-		return ma < a || ma == a && mi <= b
-	}
-	return true
 }
 
 func onoff(b bool) string {
@@ -373,6 +358,9 @@ func kconfig(symbol, since string, values ...string) sign {
 	return func(j *judging) reading {
 		if j.before(since) {
 			return reading{use: No, seen: Seen{What: symbol, Value: "not a symbol of this release"}}
+		}
+		if o := &j.h.Xen.BuildConfig; j.brief && o.State == facts.Known && !o.Value.Partial {
+			return verdictOf(slices.Contains(values, strings.Trim(o.Value.Value(symbol), "\"")), Seen{})
 		}
 		r := told(j)
 		b, ok := j.h.Xen.BuildConfig.Get()

@@ -195,9 +195,9 @@ func (l Line) String(name string) (value string, given bool) {
 // option that is a list is on or off by the last of its words that is a
 // boolean. A value that is none leaves an earlier one in force.
 func (l Line) Bool(name string, def bool) (value, given bool) {
-	known, _ := Known(name)
 	value = def
 	for _, o := range l.All(name) {
+		known, _ := Known(name)
 		if known.Kind == List || known.Kind == Custom {
 			if v, ok := o.listBool(); ok {
 				value, given = v, true
