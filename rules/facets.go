@@ -80,6 +80,9 @@ func anyKey[T any](k []byte, _ T) []byte { return k } // that it is known is all
 func cpuKey(_ *bounds, j *judging, k []byte) []byte {
 	k = factKey(k, j.h.Machine.Arch, anyKey)
 	k = append(k, bit(j.guestOfXen(), 1))
+	if j.guestOfXen() { // why it is not known whether it is dom0 is told
+		k = factKey(k, j.h.Machine.Kind, anyKey)
+	}
 	if x := j.h.CPU.X86; x != nil {
 		k = factKey(k, x.Models, func(k []byte, ms []facts.X86Model) []byte {
 			for _, m := range ms {

@@ -153,8 +153,8 @@ func (p *Panel) Host(h *facts.Host) {
 
 // What is remembered is bounded, whatever the hosts.
 const (
-	mostMarks = 1 << 14
-	mostViews = 1 << 12 // of a facet
+	mostMarks = 1 << 12
+	mostViews = 1 << 11 // of a facet
 )
 
 // memory finds what was said when the facts of a facet were the same.

@@ -80,6 +80,12 @@ func fixtures() map[string]func() *facts.Host {
 		"arm64 parked": func() *facts.Host { return arm64(cores(a53(), a57(1, 0))) },
 		"arm32":        func() *facts.Host { return arm32() },
 		"arm32 no VE":  func() *facts.Host { return arm32(noVE) },
+		"domU it seems": func() *facts.Host {
+			return x86(func(h *facts.Host) {
+				h.Machine.Kind = facts.Observed[facts.Kind]{State: facts.Unknown, Problem: &facts.Problem{Cause: facts.HiddenByXen}}
+				h.Machine.DomainType = facts.Is("pvh", "guest_type")
+			})
+		},
 		"dom0": func() *facts.Host {
 			return dom0Of(x86(nil), 22, xenLine("sync_console vpmu=on console=com1 com1=115200"))
 		},
@@ -110,6 +116,8 @@ func vary(rng *rand.Rand, h, other *facts.Host) {
 		switch rng.IntN(6) {
 		case 0:
 			forget(o)
+			causes := []facts.Cause{facts.NoPermission, facts.HiddenByXen, facts.NotExposed, facts.Malformed}
+			o.FieldByName("Problem").Set(reflect.ValueOf(&facts.Problem{Cause: causes[rng.IntN(len(causes))]}))
 		case 1:
 			o.SetZero()
 			o.FieldByName("State").SetString(string(facts.Absent))

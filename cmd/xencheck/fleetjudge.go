@@ -60,7 +60,7 @@ type seated struct {
 }
 
 // mostHurts bounds the maps of a seat.
-const mostHurts = 1 << 14
+const mostHurts = 1 << 12
 
 // Host implements [fleet.Seat].
 func (s *fleetSeat) Host(h *facts.Host) { s.h, s.shown = h, false }

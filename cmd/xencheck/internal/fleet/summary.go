@@ -82,7 +82,25 @@ type judgedBy struct {
 // hardwareCount counts hosts of one kind, also by release asked for and grade.
 type hardwareCount struct {
 	hosts  int
-	grades []int // gradeCount for each release
+	grades []uint32 // gradeCount for each release
+}
+
+// sameGrades has one map for all counts that are the same: most kinds of
+// hardware are few hosts, and there may be many kinds.
+type sameGrades map[[gradeCount]uint32]report.FleetGrades
+
+func (s sameGrades) of(counts [gradeCount]uint32) report.FleetGrades {
+	g, ok := s[counts]
+	if !ok {
+		g = report.FleetGrades{}
+		for i, grade := range grades() {
+			if counts[i] > 0 {
+				g[grade] = int(counts[i])
+			}
+		}
+		s[counts] = g
+	}
+	return g
 }
 
 // upgrade is a change from the first release asked for to another one.
@@ -126,11 +144,11 @@ func (c *counting) add(e entry, n int) {
 	c.hosts[e.verdict] += n
 	hw := &c.hardware[e.hardware]
 	if hw.hosts == 0 {
-		hw.grades = make([]int, c.t.asked*gradeCount)
+		hw.grades = make([]uint32, c.t.asked*gradeCount)
 	}
 	hw.hosts += n
 	for asked, j := range c.keys[e.verdict].judged {
-		hw.grades[asked*gradeCount+c.judged[j].grade] += n
+		hw.grades[asked*gradeCount+c.judged[j].grade] += uint32(n)
 	}
 }
 
@@ -361,9 +379,10 @@ func (c *counting) finish(o *Options) {
 	f.Hardware = []report.FleetHardware{}
 	names := keysOf(t.hardware)
 	names[0] = "other hardware (too many kinds to tell apart)"
+	same := sameGrades{}
 	for id := range c.hardware {
 		if hw := &c.hardware[id]; hw.hosts > 0 {
-			f.Hardware = append(f.Hardware, hw.named(names[id]))
+			f.Hardware = append(f.Hardware, hw.named(names[id], same))
 		}
 	}
 	slices.SortFunc(f.Hardware, func(a, b report.FleetHardware) int {
@@ -382,16 +401,10 @@ func (c *counting) finish(o *Options) {
 	f.ExitMeaning = f.ExitCode.String()
 }
 
-func (hw *hardwareCount) named(name string) report.FleetHardware {
+func (hw *hardwareCount) named(name string, same sameGrades) report.FleetHardware {
 	out := report.FleetHardware{Name: name, Hosts: hw.hosts}
-	for asked := range len(hw.grades) / gradeCount {
-		g := report.FleetGrades{}
-		for i, grade := range grades() {
-			if n := hw.grades[asked*gradeCount+i]; n > 0 {
-				g[grade] = n
-			}
-		}
-		out.Grades = append(out.Grades, g)
+	for counts := range slices.Chunk(hw.grades, gradeCount) {
+		out.Grades = append(out.Grades, same.of([gradeCount]uint32(counts)))
 	}
 	return out
 }

@@ -147,7 +147,7 @@ type boiler struct {
 }
 
 // mostRemembered bounds each of the maps of a boiler.
-const mostRemembered = 1 << 14
+const mostRemembered = 1 << 12
 
 type xenVersion struct {
 	major, minor int
@@ -286,8 +286,8 @@ func number(index map[string]uint32, key []byte, most int) uint32 {
 	return n
 }
 
-// judgement numbers what judgements come to. One too many keeps what decides and
-// loses its reasons; it may be called by many goroutines.
+// judgement numbers what judgements come to. One too many keeps what decides, and
+// its reasons count as others; it may be called by many goroutines.
 func (t *tally) judgement(key string) uint32 {
 	if n := t.judged.id(key); n > 0 {
 		return n
@@ -295,7 +295,7 @@ func (t *tally) judgement(key string) uint32 {
 	return t.judged.always(withoutHurts(key))
 }
 
-// verdict numbers verdicts. One too many loses the reasons likewise.
+// verdict numbers verdicts. One too many loses its reasons likewise.
 func (t *tally) verdict(key []byte) uint32 {
 	if n, ok := t.verdicts[string(key)]; ok {
 		return n
@@ -351,10 +351,15 @@ func decodeJudged(key string) judgedKey {
 	return judgedKey{list[0], int(list[1]), report.ExitCode(list[2]), list[3:]}
 }
 
-// withoutHurts returns the key of a judgement that has lost its reasons.
+// withoutHurts returns the key of a judgement that has lost its reasons: it has
+// one that stands for all.
 func withoutHurts(key string) string {
 	j := decodeJudged(key)
-	return string(append(binary.AppendUvarint(nil, uint64(j.statement)), byte(j.grade), byte(j.exit)))
+	k := append(binary.AppendUvarint(nil, uint64(j.statement)), byte(j.grade), byte(j.exit))
+	if len(j.hurts) > 0 {
+		k = append(k, 0)
+	}
+	return string(k)
 }
 
 // fail counts a record that could not be used.

@@ -179,6 +179,18 @@ func TestTooManyKinds(t *testing.T) {
 	if f.Hosts != 10 || len(f.Unknown) != 4 || f.Unknown[0].Hosts != 7 {
 		t.Errorf("%d hosts, %+v", f.Hosts, f.Unknown)
 	}
+	// Judgements that there is no room for have other reasons, not none.
+	tl = newTally(newWords("1.0"), 1)
+	tl.judged.most = 3
+	for i := range 10 {
+		r.Judgements[0].Hurts = hurt(i)
+		b, _ := tl.boiler().boil(&r, nil)
+		tl.count(b)
+	}
+	f = tl.summary(&o)
+	if f.Hosts != 10 || len(f.Unknown) != 4 || f.Unknown[0].Hosts != 7 || f.Unknown[0].Title != "other reasons (too many to tell apart)" {
+		t.Errorf("%d hosts, %+v", f.Hosts, f.Unknown)
+	}
 }
 
 // A filter chooses among the newest records: an older one that matches does not
