@@ -211,7 +211,7 @@ func (s *splitter) pass(why error, lines, wait bool) (piece, error) {
 // object. Of a string with a comma in it that is a part; no object is lost.
 func (s *splitter) passElement(why error, wait bool) (piece, error) {
 	const ends = ",]{\n"
-	if !wait && s.ended == nil && bytes.IndexAny(s.buf[s.at+1:], ends) < 0 {
+	if !wait && s.ended == nil && !bytes.ContainsAny(s.buf[s.at+1:], ends) {
 		return piece{}, errMore
 	}
 	p := piece{line: s.line, offset: s.offset(), err: why}

@@ -181,9 +181,10 @@ func TestLinesAreBounded(t *testing.T) {
 				for i := range r.Findings {
 					r.Findings[i].Why = string(appendNumber(nil, random.IntN(3*mostRecent)))
 				}
-				want, err := AppendLine(nil, r)
-				if got, err = lines.Append(got[:0], r); err != nil || !slices.Equal(got, want) {
-					t.Errorf("got %s\nwant %s, %v", got, want, err)
+				want, wrong := AppendLine(nil, r)
+				var err error
+				if got, err = lines.Append(got[:0], r); wrong != nil || err != nil || !slices.Equal(got, want) {
+					t.Errorf("got %s, %v\nwant %s, %v", got, err, want, wrong)
 					return
 				}
 			}
