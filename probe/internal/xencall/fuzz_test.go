@@ -20,6 +20,8 @@ func FuzzStructures(f *testing.F) {
 	f.Add(uint8(0x13), padded(unhex(f, "0500 0000 9200ffff 0000010000000000 0001010000000000"), domainInfoSize))
 	f.Add(uint8(0x10), padded(unhex(f, "00000000 07000000 09000000"), 40))
 	f.Add(uint8(0x17), make([]byte, sysctlUnionSize))
+	// One page more than a 64-bit number of bytes can tell.
+	f.Add(uint8(0x15), encodePhysInfo(PhysInfo{Interface: 0x15, CPUs: 1, TotalPages: 1 << 52}))
 	f.Fuzz(func(t *testing.T, v uint8, b []byte) {
 		version := Interface(v)
 		b = bytes.Clone(b)[:len(b):len(b)]

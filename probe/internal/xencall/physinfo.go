@@ -79,9 +79,9 @@ type PhysInfo struct {
 	HWCap [8]uint32 `json:"hw_cap"`
 }
 
-// maxPages bounds what can be a number of pages: 2^52 of them fill a 64-bit
-// address space.
-const maxPages = 1 << 52
+// endPages is the first number of pages whose bytes no longer fit a 64-bit
+// number.
+const endPages = 1 << 52
 
 // TotalBytes returns the RAM of the host in bytes.
 func (p PhysInfo) TotalBytes() uint64 { return p.TotalPages * pageSize }
@@ -137,7 +137,7 @@ func decodePhysInfo(version Interface, b []byte) (PhysInfo, error) {
 	if err := v.err("physinfo"); err != nil {
 		return PhysInfo{}, err
 	}
-	if p.CPUs == 0 || p.CPUs > maxCPUs || p.TotalPages == 0 || p.TotalPages > maxPages || p.FreePages > p.TotalPages {
+	if p.CPUs == 0 || p.CPUs > maxCPUs || p.TotalPages == 0 || p.TotalPages >= endPages || p.FreePages > p.TotalPages {
 		return PhysInfo{}, fmt.Errorf("%w: physinfo with %d CPUs, %d pages, %d of them free", ErrMalformed, p.CPUs, p.TotalPages, p.FreePages)
 	}
 	return p, nil
