@@ -185,7 +185,9 @@ func (s *splitter) record(wait bool) (piece, bool, error) {
 func (s *splitter) reject(why error, wait bool) (piece, error) {
 	rest := s.buf[s.at:]
 	first := bytes.IndexByte(rest, '\n')
-	alone := first >= 0 && len(bytes.TrimSpace(rest[1:first])) == 0
+	// Blanks of JSON alone: at any other byte the scanner stopped, perhaps
+	// before the end of the line was read.
+	alone := first >= 0 && len(bytes.Trim(rest[1:first], blanks)) == 0
 	return s.pass(why, alone, wait)
 }
 

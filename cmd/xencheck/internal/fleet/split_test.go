@@ -171,7 +171,9 @@ func FuzzSplit(f *testing.F) {
 		"", "{}", "{\"a\":1}\n{\"b\":[{}]}\n", "{\n \"a\": 1\n}\n{\n}\n", "[{},{}]", "{\"a\":\n{}\n{}\n", "{\"a\":\"x\n{}\n",
 		"\x00\n\x00\n{}\n", "{} x\n{}", "{\n\"a\":\n{\n}\n{\n}\n", "\ufeff{}\r\n", `{"a":"\u00e4\\"}{"b":tru}`,
 		"[{}]\n[\n{}]{}\n[{}", "[1,{},\"x\",[{}]]\n{}", "{}\n[x] y\n{}\n[ \n{}\n", "{}\n\ufeff{}\n\xef\xbb{}", "\x1e{}\n\x1e[{}]\n",
+		"{\v\n :\n}", "{\u00a0\n{}\n",
 	} {
+		f.Add([]byte(s), uint8(0)) // a byte at a time
 		f.Add([]byte(s), uint8(1))
 	}
 	f.Fuzz(func(t *testing.T, in []byte, chunk uint8) {
