@@ -25,6 +25,7 @@ const (
 	previousFile = "report.previous.json"
 	metricsFile  = "xencheck.prom"
 	spareFile    = "." + previousFile + ".tmp"
+	lockFile     = "lock"
 )
 
 // recordOptions are the flags of record.
@@ -76,20 +77,13 @@ with 2. Otherwise the exit codes are those of check.`,
 	return c
 }
 
-// runRecord does everything under a lock on the directory itself, which leaves
-// no file behind and is gone with the process.
+// runRecord does everything under a lock, which is gone with the process.
 func runRecord(ctx context.Context, s *streams, o *recordOptions) error {
-	dir, err := os.OpenFile(o.dir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+	lock, err := lockDir(o.dir)
 	if err != nil {
-		return badInput(plainPath(err))
+		return badInput(err)
 	}
-	defer dir.Close()
-	switch err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
-	case errors.Is(err, syscall.EWOULDBLOCK):
-		return badInput(fmt.Errorf("%s: another xencheck record is at work here; nothing was done", o.dir))
-	case err != nil:
-		return badInput(fmt.Errorf("%s: cannot be locked: %w", o.dir, err))
-	}
+	defer lock.Close()
 	sweep(o.dir)
 	before := s.kept(filepath.Join(o.dir, reportFile))
 
@@ -123,6 +117,42 @@ func runRecord(ctx context.Context, s *streams, o *recordOptions) error {
 		return result(report.ExitUsage)
 	}
 	return result(r.ExitCode)
+}
+
+// lockDir takes the lock of a directory, until the file that it returns is
+// closed or the process ends. The lock is on a file in it that only its owner
+// can open: whoever can open a file, if only to read it, can keep its lock for
+// ever. The file stays, and means nothing by itself.
+func lockDir(dir string) (*os.File, error) {
+	if _, err := os.Stat(dir); err != nil {
+		return nil, plainPath(err)
+	}
+	// Reading is enough for a lock, and is possible where nothing can be written.
+	name := filepath.Join(dir, lockFile)
+	f, err := os.OpenFile(name, os.O_RDONLY|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
+	if err != nil {
+		return nil, plainPath(err)
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case !info.Mode().IsRegular():
+		err = fmt.Errorf("%s: is not a regular file", name)
+	case info.Mode().Perm()&0o077 != 0:
+		err = f.Chmod(0o600)
+	}
+	if err == nil {
+		if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
+			err = fmt.Errorf("%s: another xencheck record is at work here; nothing was done", dir)
+		} else if err != nil {
+			err = fmt.Errorf("%s: cannot be locked: %w", name, err)
+		}
+	}
+	if err != nil {
+		f.Close()
+		return nil, plainPath(err)
+	}
+	return f, nil
 }
 
 // sweep takes away what a record left half written when it was killed. Under the

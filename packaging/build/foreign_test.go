@@ -7,8 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 )
 
@@ -101,15 +99,7 @@ func TestForeign(t *testing.T) {
 				}
 			}
 			s.do("dpkg", "--purge", "xencheck")
-			var left []string
-			for _, name := range s.files() {
-				if !slices.Contains(clean, name) {
-					left = append(left, name)
-				}
-			}
-			if len(left) > 0 {
-				t.Errorf("left behind: %s", strings.Join(left, " "))
-			}
+			s.leavesOnly(t, clean)
 		})
 	}
 }

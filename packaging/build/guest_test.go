@@ -354,7 +354,7 @@ const (
 func (g seen) records(t *testing.T) {
 	t.Helper()
 	g.ended(t, "first", 0, firstVerdict)
-	if g["first.files"] != "report.json\n" {
+	if g["first.files"] != "lock\nreport.json\n" {
 		t.Errorf("after the first run there is %q", g["first.files"])
 	}
 	g.ended(t, "second", 0)
@@ -416,6 +416,9 @@ func (g seen) twice(t *testing.T) {
 		t.Errorf("a third one says %q", g["twice.third"])
 	}
 	says(t, g["twice.first"], "ended with 137")
+	// Whoever could open what is locked could hold up the records for ever.
+	says(t, g["lock.mode"], "-rw------- 1 root root 0 ")
+	says(t, g["lock.nobody"], "flock: cannot open lock file /var/lib/xencheck/lock: Permission denied")
 	g.ended(t, "killed", 0)
 	if g["killed.previous"] != g["after-disks.report"] {
 		t.Error("after the one that was killed, the report before is not the previous one")

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -250,5 +251,22 @@ func exposure(t *testing.T, said string) {
 	t.Logf("systemd-analyze security: %s", m[0])
 	if n, err := strconv.ParseFloat(m[1], 64); err != nil || n > exposed {
 		t.Errorf("the exposure %s is above %v:\n%s", m[1], exposed, said)
+	}
+}
+
+// files lists what is installed, without what changes anyway.
+func (s *system) files() []string {
+	s.t.Helper()
+	out := s.do("find", "/", "-xdev", "(", "-path", "/proc", "-o", "-path", "/hosts", "-o", "-path", "/var/cache", "-o", "-path", "/var/lib/apt",
+		"-o", "-path", "/var/log", "-o", "-path", "/var/lib/dpkg", "-o", "-path", "/tmp", ")", "-prune", "-o", "-print")
+	return strings.Fields(out)
+}
+
+// leavesOnly expects that nothing is there that was not there before.
+func (s *system) leavesOnly(t *testing.T, before []string) {
+	t.Helper()
+	left := slices.DeleteFunc(s.files(), func(name string) bool { return slices.Contains(before, name) })
+	if len(left) > 0 {
+		t.Errorf("left behind: %s", strings.Join(left, " "))
 	}
 }
