@@ -72,6 +72,9 @@ type Brief struct {
 	// Counted is what is left when waived findings are set aside; nil when that
 	// changes nothing.
 	Counted *Counted
+	// Waivers tells what became of each waiver of the options, also of those
+	// for domains; nil without any.
+	Waivers []WaiverUse
 }
 
 // Mark is a finding without its evidence.
@@ -426,6 +429,7 @@ func (p *Panel) wholly(s *seat) {
 	v := s.Evaluate(p.j.h, p.o)
 	b := &p.brief
 	b.Grade, b.Level, b.Complete, b.Counted = v.Overall.Grade, v.Overall.Level, v.Overall.Complete, v.Overall.Counted
+	b.Waivers = v.Waivers
 	var relevant uint32 = 1
 	for _, i := range p.wanted {
 		relevant |= 1 << i

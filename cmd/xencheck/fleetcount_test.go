@@ -20,6 +20,7 @@ import (
 
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/tables"
+	"github.com/xencheck/xencheck/rules"
 )
 
 // mixedFleet writes what fleets hand in: the machines of testdata/hosts, most of
@@ -205,6 +206,125 @@ func TestFleetAddsUp(t *testing.T) {
 	}
 }
 
+// How many hosts each waiver concerns is what counting their reports comes to,
+// whether the summary alone is asked for, or reports are made for the page too;
+// what is waived is counted as if it were not.
+func TestFleetWaiversAddUp(t *testing.T) {
+	input, dir := mixedFleet(t), t.TempDir()
+	config, html := filepath.Join(dir, "waivers.toml"), filepath.Join(dir, "fleet.html")
+	var text strings.Builder
+	for _, w := range []struct{ what, expires string }{
+		{`rule = "host-memory"`, "2026-11-21"}, {`rule = "host-cpus"`, "2026-11-20"}, {`row = "arm-v8--cortex-a57-r0p0-r1p1"`, "2099-01-01"}, {`rule = "release"`, "2099-01-01"}, {`row = "no-such-row"`, "2099-01-01"},
+	} {
+		fmt.Fprintf(&text, "[[waiver]]\n%s\nreason = \"known\"\nowner = \"ops\"\nexpires = %q\n", w.what, w.expires)
+	}
+	if err := os.WriteFile(config, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	asked := []string{"4.12", "4.22"}
+	fleet := func(config, format string, args ...string) string {
+		t.Helper()
+		s, out, errs := fake(map[string]string{"LANG": "C.UTF-8", "XENCHECK_CONFIG": config})
+		if !slices.Contains(args, "--xen") {
+			args = append(args, "--xen", strings.Join(asked, ","))
+		}
+		if code := run(slices.Concat([]string{"fleet", "--at", "2026-11-21", "--format", format}, args, []string{input}), s); code != report.ExitUsage {
+			t.Fatalf("exit code %d: %s", code, errs)
+		}
+		return out.String()
+	}
+	summary := func(config string, args ...string) (f report.Fleet) {
+		t.Helper()
+		if err := json.Unmarshal([]byte(fleet(config, "json", args...)), &f); err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	brief, full := summary(config), summary(config, "--html", html)
+	if d := cmp.Diff(brief, full); d != "" {
+		t.Errorf("with a page the summary is another (-without +with):\n%s", d)
+	}
+	plain := summary(os.DevNull)
+	if d := cmp.Diff(plain.Hurts, brief.Hurts); d != "" {
+		t.Errorf("waiving changes what hurts (-without waivers +with):\n%s", d)
+	}
+
+	records := tableOf(t, fleet(config, "csv"))
+	lines := make([][]string, len(asked))
+	for k, release := range asked {
+		lines[k] = strings.Split(fleet(config, "ndjson", "--xen", release), "\n")
+	}
+	counts := map[string]bool{}
+	for _, r := range newestOf(t, input, records) {
+		counts[r.rows[0]["line"]] = true
+	}
+	hosts, byAsked := make([]int, 5), make([][]int, 5)
+	for i := range hosts {
+		byAsked[i] = make([]int, len(asked))
+		for n, r := range records {
+			if !counts[r.rows[0]["line"]] {
+				continue
+			}
+			any := 0
+			for k := range asked {
+				one, err := report.Decode([]byte(lines[k][n]))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if one.Waivers[i].State == rules.WaiverUsed {
+					any = 1
+					byAsked[i][k]++
+				}
+			}
+			hosts[i] += any
+		}
+	}
+	onPage := countWaivers(t, html)
+	for i, state := range []rules.WaiverState{rules.WaiverUsed, rules.WaiverExpired, rules.WaiverUsed, rules.WaiverUsed, rules.WaiverUnused} {
+		w := brief.Waivers[i]
+		if w.State != state || w.Hosts != hosts[i] || (w.Hosts > 0) != (state == rules.WaiverUsed) || onPage[i] != hosts[i] {
+			t.Errorf("waiver %d: %s on %d hosts, and %d on the page; want %s on %d", i, w.State, w.Hosts, onPage[i], state, hosts[i])
+		}
+		if d := cmp.Diff(byAsked[i], w.ByAsked); d != "" {
+			t.Errorf("waiver %d by release: %s", i, d)
+		}
+	}
+}
+
+// countWaivers counts the hosts of a page that each waiver concerns.
+func countWaivers(t *testing.T, name string) []int {
+	t.Helper()
+	var d struct {
+		Waivers  []struct{ Name string }
+		Verdicts []struct{ X []int }
+		Hosts    struct{ V [][]int }
+	}
+	pageData(t, name, &d)
+	n := make([]int, len(d.Waivers))
+	for host := range d.Hosts.V[0] {
+		for k := range n {
+			if slices.ContainsFunc(d.Hosts.V, func(column []int) bool { return slices.Contains(d.Verdicts[column[host]].X, k) }) {
+				n[k]++
+			}
+		}
+	}
+	return n
+}
+
+// pageData reads what the script of a page reads.
+func pageData(t *testing.T, name string, data any) {
+	t.Helper()
+	html, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(html), `id="data">`)
+	body, _, _ := strings.Cut(rest, "</script>")
+	if err := json.Unmarshal([]byte(body), data); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // tableOf reads a table and puts the rows of a record together.
 func tableOf(t *testing.T, text string) (records []fleetRecord) {
 	t.Helper()
@@ -284,21 +404,13 @@ func pageVerdicts(verdicts map[string]int) map[string]int {
 // countPage counts verdicts in the data of a page.
 func countPage(t *testing.T, name string) map[string]int {
 	t.Helper()
-	html, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(html), `id="data">`)
-	body, _, _ := strings.Cut(rest, "</script>")
 	var d struct {
 		Grades   []struct{ ID string }
 		Releases []struct{ Name string }
 		Verdicts []struct{ G int }
 		Hosts    struct{ V [][]int }
 	}
-	if err := json.Unmarshal([]byte(body), &d); err != nil {
-		t.Fatal(err)
-	}
+	pageData(t, name, &d)
 	n := map[string]int{}
 	for r, column := range d.Hosts.V {
 		for _, v := range column {

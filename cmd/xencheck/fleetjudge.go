@@ -97,7 +97,7 @@ func (s *fleetSeat) Judge(release string, full bool) (fleet.Judgement, error) {
 	s.lists[release] = list
 	return fleet.Judgement{
 		Statement: by.d, How: by.how, Grade: b.Grade, Complete: b.Complete, Level: b.Level,
-		Exit: report.FailOn(s.o.failOn).ExitOf(b.Grade, b.Complete, b.Counted, ds), Hurts: list,
+		Exit: report.FailOn(s.o.failOn).ExitOf(b.Grade, b.Complete, b.Counted, ds), Hurts: list, Waivers: b.Waivers,
 	}, nil
 }
 
@@ -110,7 +110,7 @@ func (s *fleetSeat) report(h *facts.Host, release string) (fleet.Judgement, erro
 	v := s.compiled(st).Evaluate(h, s.options())
 	return fleet.Judgement{
 		Statement: s.describeOnce(st), How: choice.How, Grade: v.Overall.Grade, Complete: v.Overall.Complete, Level: v.Overall.Level,
-		Exit: report.FailOn(s.o.failOn).Exit(v), Hurts: s.arrange(s.hostHurts(v), s.domainHurts(v.Domains)),
+		Exit: report.FailOn(s.o.failOn).Exit(v), Hurts: s.arrange(s.hostHurts(v), s.domainHurts(v.Domains)), Waivers: v.Waivers,
 		Report: report.New(s.tool, h, s.describe(st, h), choice, v, report.FailOn(s.o.failOn)),
 	}, nil
 }

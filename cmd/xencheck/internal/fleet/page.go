@@ -72,6 +72,11 @@ func (s *HTML) host(r *Result) page.Host {
 	}
 	for _, j := range r.Judgements {
 		v := page.Verdict{Grade: string(j.Grade), By: j.Statement.Release}
+		for k, w := range j.Waivers {
+			if w.State == rules.WaiverUsed {
+				v.Waivers = append(v.Waivers, k)
+			}
+		}
 		if j.Report != nil {
 			v.Words = report.AnswerWords(j.Report.Overall)
 			for _, h := range j.Hurts {
@@ -107,7 +112,7 @@ func hurtFinding(r *report.Report, h *Hurt) *rules.Finding {
 func finding(f *rules.Finding, g rules.Grade) page.Finding {
 	out := page.Finding{
 		Title: report.Clean(f.Title), Words: report.Clean(report.OutcomeWords(*f)), Grade: string(g),
-		Seen: report.Clean(report.SeenWords(f.Seen)), Why: report.Clean(f.Why), Do: report.Clean(f.Do),
+		Seen: report.Clean(report.SeenWords(f.Seen)), Why: report.Clean(f.Why), Do: report.Clean(f.Do), Waived: report.Clean(report.WaivedWords(f.Waived)),
 	}
 	if f.Row != nil {
 		out.Key, out.Place = f.Row.Key, report.Clean(report.Cite(*f.Row))
@@ -163,6 +168,11 @@ func (s *HTML) Finish(f *report.Fleet) error {
 			note += "; " + w
 		}
 		s.page.Note(report.Clean(note))
+	}
+	for _, w := range f.Waivers {
+		s.page.Waive(page.Waiver{
+			Name: report.Clean(report.WaiverName(w.Waiver)), State: string(w.State), Reason: report.Clean(w.Reason), Owner: report.Clean(w.Owner), Until: w.Expires,
+		})
 	}
 	return s.page.Write(s.w)
 }

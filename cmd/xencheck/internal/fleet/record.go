@@ -51,6 +51,9 @@ type Judgement struct {
 	// known to be, for what it is wanted for; worst first.
 	// The same pointer is always the same hurt; it stays good.
 	Hurts []*Hurt
+	// Waivers tells what became of each of [Options.Waivers], in their order;
+	// nil without any.
+	Waivers []rules.WaiverUse
 	// Report is the whole of it; nil unless a sink asked for reports.
 	Report *report.Report
 }

@@ -20,6 +20,9 @@ func (t *tally) summary(o *Options) *report.Fleet {
 		Records: t.records, Bad: t.bad, Older: t.newest.older, Bytes: t.bytes,
 		BadRecords: append([]report.BadRecord{}, t.badFirst...),
 	}
+	for _, w := range o.Waivers {
+		f.Waivers = append(f.Waivers, report.FleetWaiver{Waiver: w, State: rules.WaiverUnused, ByAsked: make([]int, t.asked)})
+	}
 	c := newCounting(t, f)
 	for e, n := range t.nameless {
 		if e.verdict != leftOut {
@@ -199,6 +202,11 @@ func (c *counting) once(judged []uint32, n int) {
 				c.hurts.of(&c.kinds, id, c.t.asked).hosts += n
 			}
 		}
+		for _, w := range j.waivers {
+			if !slices.ContainsFunc(judged[:asked], func(id uint32) bool { return slices.Contains(c.judged[id].waivers, w) }) {
+				c.f.Waivers[w-1].Hosts += n
+			}
+		}
 	}
 	c.kinds.verdict++
 }
@@ -218,6 +226,9 @@ func (c *counting) addJudged(asked int, j *judgement, n int) {
 		r := c.hurts.of(&c.kinds, id, c.t.asked)
 		r.byAsked[asked] += n
 		r.words[id] += n
+	}
+	for _, w := range j.waivers {
+		c.f.Waivers[w-1].ByAsked[asked] += n
 	}
 }
 
@@ -389,6 +400,15 @@ func (c *counting) finish(o *Options) {
 		return cmp.Or(cmp.Compare(b.Hosts, a.Hosts), cmp.Compare(a.Name, b.Name))
 	})
 	c.horizons(o.At)
+	for i := range f.Waivers {
+		w := &f.Waivers[i]
+		switch {
+		case !w.Holds(o.At):
+			w.State = rules.WaiverExpired
+		case w.Hosts > 0:
+			w.State = rules.WaiverUsed
+		}
+	}
 	if o.FailOn == report.FailNever {
 		f.ExitCode = report.ExitOK
 	}

@@ -225,6 +225,7 @@ func (c *boiler) appendVerdict(buf []byte, r *Result) []byte {
 func (c *boiler) judgement(j *Judgement) uint32 {
 	k := binary.AppendUvarint(c.key[:0], uint64(remember(c.stated, j.Statement, func() uint32 { return c.t.stated.id(j.Statement) })))
 	k = append(k, byte(gradeIndex(j.Grade)), byte(j.Exit))
+	k = appendWaivers(k, j.Waivers)
 	for _, h := range j.Hurts {
 		k = binary.AppendUvarint(k, uint64(remember(c.hurts, h, func() uint32 { return c.t.hurts.id(*h) })))
 	}
@@ -238,6 +239,17 @@ func (c *boiler) judgement(j *Judgement) uint32 {
 		c.judged[string(k)] = n
 	}
 	return n
+}
+
+// appendWaivers appends the numbers, from 1, of the waivers that set something
+// aside, and a zero behind them.
+func appendWaivers(k []byte, waivers []rules.WaiverUse) []byte {
+	for i := range waivers {
+		if waivers[i].State == rules.WaiverUsed {
+			k = binary.AppendUvarint(k, uint64(i)+1)
+		}
+	}
+	return append(k, 0)
 }
 
 // xenOf returns the Xen a host runs, or else the newest of those installed.
@@ -323,11 +335,12 @@ type verdictKey struct {
 
 // judgedKey is what a judgement comes to: in a key
 //
-//	the statement, the grade, the exit code, the hurts
+//	the statement, the grade, the exit code, the waivers, a zero, the hurts
 type judgedKey struct {
 	statement uint32
 	grade     int
 	exit      report.ExitCode
+	waivers   []uint32 // that set something aside, by number
 	hurts     []uint32
 }
 
@@ -348,7 +361,9 @@ func decodeVerdict(key string) verdictKey {
 
 func decodeJudged(key string) judgedKey {
 	list := numbers(key) // a grade and an exit code are numbers below 128
-	return judgedKey{list[0], int(list[1]), report.ExitCode(list[2]), list[3:]}
+	waivers := list[3:]
+	n := slices.Index(waivers, 0)
+	return judgedKey{list[0], int(list[1]), report.ExitCode(list[2]), waivers[:n], waivers[n+1:]}
 }
 
 // withoutHurts returns the key of a judgement that has lost its reasons: it has
@@ -356,6 +371,10 @@ func decodeJudged(key string) judgedKey {
 func withoutHurts(key string) string {
 	j := decodeJudged(key)
 	k := append(binary.AppendUvarint(nil, uint64(j.statement)), byte(j.grade), byte(j.exit))
+	for _, n := range j.waivers {
+		k = binary.AppendUvarint(k, uint64(n))
+	}
+	k = append(k, 0)
 	if len(j.hurts) > 0 {
 		k = append(k, 0)
 	}

@@ -247,6 +247,11 @@ func TestInBrowser(t *testing.T) {
 	b.eval(`document.querySelector("#rows tbody button").click()`)
 	check("row filters", shownHosts, fmt.Sprintf("%d of 1,000 hosts", bad))
 
+	check("hosts by waiver", `[...document.querySelectorAll("#waivers tbody td.n")].map(e => e.textContent).join()`, fmt.Sprintf("0,%d", bad))
+	b.eval(`document.getElementById("clear").click()`)
+	b.eval(`document.querySelector("#waivers tbody button").click()`)
+	check("waiver filters", shownHosts, fmt.Sprintf("%d of 1,000 hosts", bad))
+
 	// By keyboard alone.
 	b.eval(`document.getElementById("grid").focus()`)
 	b.key("ArrowDown", 40)
@@ -254,6 +259,7 @@ func TestInBrowser(t *testing.T) {
 	check("a host is open", `document.getElementById("detail").hidden`, false)
 	check("focus is in it", `document.activeElement.id`, "detail-title")
 	check("its findings", `document.querySelectorAll("#detail .finding").length`, 2.0)
+	check("what is waived says so", `document.querySelector("#detail .finding").textContent.includes("Waived by ops until 2026-12-31: known")`, true)
 	b.shot("detail")
 	b.key("Escape", 27)
 	check("closed", `document.getElementById("detail").hidden`, true)
@@ -314,9 +320,10 @@ func TestNamesInBrowser(t *testing.T) {
 	p := New("t", day, []Release{{Name: `4.22"><b>`, Revision: "<i>", Date: "2026-07-29"}})
 	for i, n := range names {
 		p.Add(Host{Key: n, ID: n, Source: n + ":1", CPU: n, Board: n, IOMMU: n, GIC: n, Xen: n, Arch: n, Ends: day, Verdicts: []Verdict{{Grade: "unknown", Words: n,
-			Findings: []Finding{{Title: n, Key: n, Place: n, Words: n, Grade: "unknown", Seen: n, Why: n, Do: n}, {Title: names[(i+1)%len(names)], Grade: "outside_the_statement"}}}}})
+			Findings: []Finding{{Title: n, Key: n, Place: n, Words: n, Grade: "unknown", Seen: n, Why: n, Do: n, Waived: n}, {Title: names[(i+1)%len(names)], Grade: "outside_the_statement"}}}}})
 		p.Fail(Failure{n, n})
 		p.Note(n)
+		p.Waive(Waiver{n, n, n, n, n})
 	}
 	b := browse(t, written(t, p))
 	order := map[string]bool{}

@@ -50,6 +50,18 @@ type Finding struct {
 	Seen  string
 	Why   string
 	Do    string
+	// Waived says who answers for it, until when and why; empty when nobody
+	// does.
+	Waived string
+}
+
+// Waiver is a decision to live with something that is found on hosts.
+type Waiver struct {
+	Name   string `json:"name"`  // what it is about, and where it stands
+	State  string `json:"state"` // in words; the page counts the hosts
+	Reason string `json:"reason"`
+	Owner  string `json:"owner"`
+	Until  string `json:"until"` // YYYY-MM-DD
 }
 
 // Verdict is the judgement of one host by one release.
@@ -58,6 +70,9 @@ type Verdict struct {
 	Words    string
 	By       string // the release, where each host is judged by its own
 	Findings []Finding
+	// Waivers holds the numbers of those that set something aside: the first
+	// one that is handed to [Page.Waive] is 0.
+	Waivers []int
 }
 
 // Host is one line of the page's table.
@@ -113,7 +128,7 @@ type Page struct {
 	named    map[string]int // index into hosts by key
 	failed   int            // records that could not be judged
 	strings  table[string]
-	findings table[[8]int]
+	findings table[[9]int]
 	verdicts table[string]
 }
 
@@ -122,8 +137,8 @@ type Page struct {
 func New(tool string, at time.Time, releases []Release) *Page {
 	// The script reads lists, also where they are empty.
 	p := &Page{named: map[string]int{}, data: data{Tool: tool, At: at.UTC().Format(time.RFC3339), Grades: grades, Releases: []release{},
-		Failures: [][2]string{}, Notes: []string{}, Verdicts: []verdict{}}}
-	p.findings.list, p.strings.list = [][8]int{}, []string{}
+		Failures: [][2]string{}, Notes: []string{}, Waivers: []Waiver{}, Verdicts: []verdict{}}}
+	p.findings.list, p.strings.list = [][9]int{}, []string{}
 	for _, r := range releases {
 		p.data.Releases = append(p.data.Releases, release(r))
 	}
@@ -138,8 +153,9 @@ type data struct {
 	Releases []release   `json:"releases"`
 	Failures [][2]string `json:"failures"`
 	Notes    []string    `json:"notes"`
+	Waivers  []Waiver    `json:"waivers"`
 	Strings  []string    `json:"strings"`
-	Findings [][8]int    `json:"findings"` // title, key, place, words, grade, seen, why, do
+	Findings [][9]int    `json:"findings"` // title, key, place, words, grade, seen, why, do, waived
 	Verdicts []verdict   `json:"verdicts"`
 	Hosts    columns     `json:"hosts"`
 }
@@ -156,6 +172,7 @@ type verdict struct {
 	Words    int   `json:"w"`
 	By       int   `json:"b"`
 	Findings []int `json:"f"`
+	Waivers  []int `json:"x"`
 }
 
 // columns holds the hosts sorted by name, a slice for each column.
@@ -266,9 +283,9 @@ func gradeIndex(id string) int {
 // verdict numbers a verdict; those that are the same share a number.
 func (p *Page) verdict(v Verdict) int {
 	s := p.strings.of
-	out := verdict{Grade: gradeIndex(v.Grade), Words: s(v.Words), By: s(v.By), Findings: []int{}}
+	out := verdict{Grade: gradeIndex(v.Grade), Words: s(v.Words), By: s(v.By), Findings: []int{}, Waivers: append([]int{}, v.Waivers...)}
 	for _, f := range v.Findings {
-		out.Findings = append(out.Findings, p.findings.of([8]int{s(f.Title), s(f.Key), s(f.Place), s(f.Words), gradeIndex(f.Grade), s(f.Seen), s(f.Why), s(f.Do)}))
+		out.Findings = append(out.Findings, p.findings.of([9]int{s(f.Title), s(f.Key), s(f.Place), s(f.Words), gradeIndex(f.Grade), s(f.Seen), s(f.Why), s(f.Do), s(f.Waived)}))
 	}
 	n := len(p.verdicts.list)
 	i := p.verdicts.of(fmt.Sprint(out))
@@ -284,6 +301,9 @@ func (p *Page) Fail(f Failure) {
 		p.data.Failures = append(p.data.Failures, [2]string{f.Place, f.Cause})
 	}
 }
+
+// Waive takes a waiver, in the order in which verdicts number them.
+func (p *Page) Waive(w Waiver) { p.data.Waivers = append(p.data.Waivers, w) }
 
 // Note takes a sentence that the page shows below its heading.
 func (p *Page) Note(s string) { p.data.Notes = append(p.data.Notes, s) }

@@ -158,10 +158,10 @@ function open(i) {
     body.push(el("h3", {}, (S[v.b] && S[v.b] !== r.name ? "Xen " + S[v.b] : r.name === "auto" ? "Its own Xen" : "Xen " + r.name) + ": ", el("span", {className: "grade", "data-mark": MARKS[G[v.g].id], vars: {"--c": `var(--${G[v.g].id})`}}, S[v.w])));
     if (!v.f.length) body.push(el("p", {className: "none"}, "Nothing speaks against it."));
     for (const f of v.f) {
-      const [title, key, place, said, grade, seen, why, act] = F[f];
+      const [title, key, place, said, grade, seen, why, act, waived] = F[f];
       const line = (label, s) => S[s] ? el("p", {}, el("b", {}, label + " "), S[s]) : null;
       body.push(el("div", {className: "finding", vars: {"--c": `var(--${G[grade].id})`}},
-        el("h4", {}, MARKS[G[grade].id] + " " + S[title]), el("p", {}, S[said]), line("Seen", seen), line("Row", place), line("Why", why), line("Do", act),
+        el("h4", {}, MARKS[G[grade].id] + " " + S[title]), el("p", {}, S[said]), line("Seen", seen), line("Row", place), line("Why", why), line("Do", act), line("Waived", waived),
         S[key] ? el("p", {className: "none"}, "xencheck explain " + S[key]) : null));
     }
   });
@@ -227,6 +227,18 @@ function hurting() {
       el("tr", {}, el("th", {scope: "row"}, S[x[1].f[0]]),
         el("td", {className: "n"}, el("button", {type: "button", className: "n", "aria-label": `Show the ${x[1].n} hosts`, on: {click: () => filterBy("row", "Row: " + S[x[1].f[0]], i => rowsOf[H.v[state.release][i]].has(x[0]))}}, number.format(x[1].n))),
         el("td", {className: "n"}, number.format(x[1].open)), el("td", {}, S[x[1].f[7]])))));
+}
+function waivers() {
+  const list = data.waivers, used = list.map((_, k) => V.map(v => v.x.includes(k)));
+  const has = (k, i) => H.v.some(column => used[k][column[i]]);
+  $("waivers-section").hidden = !list.length;
+  $("waivers").replaceChildren(el("thead", {}, el("tr", {}, ...["Waiver", "Hosts", "State", "Reason", "Owner", "Until"].map((t, i) => el("th", {scope: "col", className: i === 1 ? "n" : ""}, t)))),
+    el("tbody", {}, ...list.map((w, k) => {
+      let n = 0;
+      for (let i = 0; i < N; i++) if (has(k, i)) n++;
+      return el("tr", {}, el("th", {scope: "row"}, w.name), el("td", {className: "n"}, n ? el("button", {type: "button", className: "n", "aria-label": `Show the ${plural(n, "host")}`,
+        on: {click: () => filterBy("waiver" + k, "Waiver: " + w.name, i => has(k, i))}}, number.format(n)) : "0"), ...[w.state, w.reason, w.owner, w.until].map(s => el("td", {}, s)));
+    })));
 }
 function charts() {
   const one = (title, column, none) => {
@@ -325,6 +337,6 @@ grid.addEventListener("keydown", e => {
 addEventListener("keydown", e => { if (e.key === "Escape") close(); });
 $("close").addEventListener("click", close);
 $("foot").textContent = data.tool + ". The Xen Project's support statement applied to facts; nothing is claimed for vendors' builds.";
-matrix(); charts(); horizon(); failures(); setRelease(0);
+matrix(); waivers(); charts(); horizon(); failures(); setRelease(0);
 setTimeout(ranks); // so that the first click does not wait for it
 })();

@@ -22,9 +22,11 @@ func fleet(n int) *Page {
 	iommus := []string{"VT-d", "AMD-Vi", "SMMUv1", "SMMUv3", "VT-d"}
 	xens := []string{"4.17.5", "4.20.1", "", "4.15.3", "4.22.0"}
 	ends := []time.Time{time.Date(2027, 12, 12, 0, 0, 0, 0, time.UTC), time.Date(2030, 3, 5, 0, 0, 0, 0, time.UTC), {}, time.Date(2024, 4, 8, 0, 0, 0, 0, time.UTC), time.Date(2031, 7, 30, 0, 0, 0, 0, time.UTC)}
+	p.Waive(Waiver{"rule host-cpus", "unused", "known", "ops", "2026-12-31"})
+	p.Waive(Waiver{"arm-v8--cortex-a57-r0p0-r1p1 (waivers.toml:6)", "used", "known", "ops", "2026-12-31"})
 	good := Verdict{Grade: "supported", Words: "supported and security supported"}
 	bad := Verdict{Grade: "not_security_supported", Words: "supported, not security supported", Findings: []Finding{{Title: "ARM v8, Cortex A57 r0p0-r1p1", Key: "arm-v8--cortex-a57-r0p0-r1p1",
-		Place: "4.22, line 44", Words: "supported, not security supported", Grade: "not_security_supported", Seen: "cores Cortex-A57 r1p0", Why: "This host's CPU is one that the row names.", Do: "Use another CPU."}}}
+		Place: "4.22, line 44", Words: "supported, not security supported", Grade: "not_security_supported", Seen: "cores Cortex-A57 r1p0", Why: "This host's CPU is one that the row names.", Do: "Use another CPU.", Waived: "by ops until 2026-12-31: known"}}, Waivers: []int{1}}
 	open := Verdict{Grade: "unknown", Words: "could not be determined", Findings: []Finding{{Title: "Physical Memory, x86", Key: "physical-memory--x86", Words: "could not be determined", Grade: "unknown", Why: "Memory is not known.", Do: "Run as root."}}}
 	for i := range n {
 		k := (i*7 + i/11) % 5

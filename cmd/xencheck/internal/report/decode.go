@@ -311,17 +311,24 @@ func checkDomains(ds []rules.DomainVerdict) error {
 	return nil
 }
 
+// checkState refuses a state that no waiver is in.
+func checkState(s rules.WaiverState) error {
+	if s != rules.WaiverUsed && s != rules.WaiverUnused && s != rules.WaiverExpired {
+		return fmt.Errorf("state: unknown state %q", s)
+	}
+	return nil
+}
+
 // checkWaivers refuses a finding that is waived by nobody: what is set aside
 // must be named.
 func checkWaivers(ws []rules.WaiverUse, host []rules.Finding, ds []rules.DomainVerdict) error {
 	known := map[rules.Waiver]bool{}
 	for i, w := range ws {
-		switch w.State {
-		case rules.WaiverUsed:
+		if err := checkState(w.State); err != nil {
+			return fmt.Errorf("waivers[%d].%w", i, err)
+		}
+		if w.State == rules.WaiverUsed {
 			known[w.Waiver] = true
-		case rules.WaiverUnused, rules.WaiverExpired:
-		default:
-			return fmt.Errorf("waivers[%d].state: unknown state %q", i, w.State)
 		}
 	}
 	check := func(fs []rules.Finding) error {

@@ -55,7 +55,7 @@ type Fleet struct {
 	// Horizons tells when support ends for the Xen that hosts have.
 	Horizons []FleetHorizon `json:"horizons"`
 	// Waivers lists those of the configuration. What they set aside keeps its
-	// verdict, and does not count for ExitCode.
+	// verdict and stays in every count; it does not count for ExitCode.
 	Waivers []FleetWaiver `json:"waivers,omitempty"`
 	// BadRecords lists the first records that could not be used.
 	BadRecords []BadRecord `json:"bad_records"`
@@ -135,10 +135,12 @@ type FleetHorizon struct {
 	Days *int `json:"days,omitempty"`
 }
 
-// FleetWaiver is a waiver, and whether it had expired on the judging date.
+// FleetWaiver is a waiver, and what became of it.
 type FleetWaiver struct {
 	rules.Waiver
-	Expired bool `json:"expired"`
+	State   rules.WaiverState `json:"state"`
+	Hosts   int               `json:"hosts"`    // of which it sets something aside, for at least one release
+	ByAsked []int             `json:"by_asked"` // hosts for each release asked for
 }
 
 // SoonDays is how near, in days, the end of security support is said to be

@@ -59,6 +59,14 @@ func (f *Fleet) check() error {
 	if err := f.checkHurts(f.Hurts, f.Unknown); err != nil {
 		return err
 	}
+	for i, w := range f.Waivers {
+		if err := checkState(w.State); err != nil {
+			return fmt.Errorf("waivers[%d].%w", i, err)
+		}
+		if len(w.ByAsked) > len(f.Asked) {
+			return fmt.Errorf("waivers[%d]: %d counts, but only %d releases were asked for", i, len(w.ByAsked), len(f.Asked))
+		}
+	}
 	if !slices.Contains(Thresholds(), f.FailOn) {
 		return fmt.Errorf("fail_on: unknown threshold %q", f.FailOn)
 	}

@@ -24,7 +24,7 @@ func fleetSummary() *Fleet {
 		Hardware:   []FleetHardware{{Name: "a server", Hosts: 3, Grades: []FleetGrades{{rules.GradeOutside: 3}, {rules.GradeOutside: 3}}}},
 		Horizons:   []FleetHorizon{{Release: "4.17", How: Running, Hosts: 3, SecuritySupportUntil: "2025-12-12", Days: &days}},
 		BadRecords: []BadRecord{{Kind: KindError, Schema: Schema, File: "f", Line: 3, Offset: 90, Error: "noise"}},
-		Waivers:    []FleetWaiver{{Waiver: rules.Waiver{Rule: "host-memory", Reason: "known", Owner: "ops", Expires: "2020-01-01"}, Expired: true}},
+		Waivers:    []FleetWaiver{{Waiver: rules.Waiver{Rule: "host-memory", Reason: "known", Owner: "ops", Expires: "2020-01-01"}, State: rules.WaiverUsed, Hosts: 2, ByAsked: []int{2, 1}}},
 		FailOn:     FailNotSecurity, ExitCode: ExitUsage, ExitMeaning: "usage",
 	}
 }
@@ -44,6 +44,8 @@ func TestDecodeFleetRefuses(t *testing.T) {
 		{func(f *Fleet) { f.Hardware[0].Grades = nil }, "hardware[0]: 0 verdicts, but 2 releases were asked for"},
 		{func(f *Fleet) { f.Hurts[0].ByAsked = []int{1, 2, 3} }, `"Physical Memory": 3 counts, but only 2 releases were asked for`},
 		{func(f *Fleet) { f.Unknown[0].Grade = "odd" }, `"IOMMU": unknown grade "odd"`},
+		{func(f *Fleet) { f.Waivers[0].State = "" }, `waivers[0].state: unknown state ""`},
+		{func(f *Fleet) { f.Waivers[0].ByAsked = []int{1, 2, 3} }, "waivers[0]: 3 counts, but only 2 releases were asked for"},
 		{func(f *Fleet) { f.FailOn = "rain" }, `fail_on: unknown threshold "rain"`},
 		{func(f *Fleet) { f.ExitCode = 77 }, "exit_code: fleet does not end with 77"},
 		{func(f *Fleet) { f.Interrupted = true }, "exit_code: it does not say the same as interrupted"},

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -207,14 +206,19 @@ func (f *Fleet) hurtWords(alike []FleetHurt) string {
 	if len(titles) > 1 { // then it is the cause that matters
 		s = h.Cause + ": " + strings.Join(titles, "; ")
 	}
-	if len(f.Asked) > 1 {
-		var by []string
-		for i, n := range h.ByAsked {
-			by = append(by, fmt.Sprintf("%s: %s", f.Asked[i], thousands(n)))
-		}
-		s += " (" + strings.Join(by, ", ") + ")"
+	return s + f.byAsked(h.ByAsked)
+}
+
+// byAsked tells hosts by release, in brackets; nothing where there is only one.
+func (f *Fleet) byAsked(hosts []int) string {
+	if len(f.Asked) < 2 {
+		return ""
 	}
-	return s
+	var by []string
+	for i, n := range hosts {
+		by = append(by, fmt.Sprintf("%s: %s", f.Asked[i], thousands(n)))
+	}
+	return " (" + strings.Join(by, ", ") + ")"
 }
 
 // words says how it hurts, or why that is not known.
@@ -396,18 +400,26 @@ func (f *Fleet) waivers(p *page) {
 	p.blank()
 	p.head(sgrBold, "Waivers")
 	for _, w := range f.Waivers {
-		what := cmp.Or(w.Row, "rule "+w.Rule)
-		if w.Source != "" {
-			what += " (" + w.Source + ")"
+		m := markWarn
+		if w.State == rules.WaiverUsed {
+			m = markNote
 		}
-		if w.Expired {
-			p.item(2, markWarn, "", what+": expired on "+w.Expires+", and waives nothing any more")
-		} else {
-			p.item(2, markNote, "", what+": where hosts have it, it is counted above, and does not count for the exit code")
-		}
+		p.item(2, m, "", f.waiverWords(w))
 		p.field(4, "Reason: ", w.Reason)
 		p.field(4, "Owner:  ", w.Owner+", until "+w.Expires)
 	}
+}
+
+// waiverWords names a waiver and says what became of it.
+func (f *Fleet) waiverWords(w FleetWaiver) string {
+	name := WaiverName(w.Waiver)
+	switch w.State {
+	case rules.WaiverUsed:
+		return name + ": set aside on " + hosts(w.Hosts) + f.byAsked(w.ByAsked) + ", counted above, and does not count for the exit code"
+	case rules.WaiverExpired:
+		return name + ": expired on " + w.Expires + ", and waives nothing any more"
+	}
+	return name + ": unused, no host has anything that it could waive"
 }
 
 // statements names what was judged by.

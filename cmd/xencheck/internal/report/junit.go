@@ -204,7 +204,7 @@ func (s *junitSuite) rows(rs []result, f FailOn, all bool) {
 		default:
 			m.Type = ""
 			if r.Waived != nil {
-				m.Message += ", waived " + Clean(waivedWords(r.Waived))
+				m.Message += ", waived " + Clean(WaivedWords(r.Waived))
 			}
 			c.Skipped = m
 		}

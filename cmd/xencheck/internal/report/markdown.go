@@ -220,7 +220,7 @@ func (p *markdownPage) evidence(f rules.Finding) {
 	for _, n := range f.Notes {
 		p.item("Note", n)
 	}
-	p.item("Waived", waivedWords(f.Waived))
+	p.item("Waived", WaivedWords(f.Waived))
 	p.end()
 }
 

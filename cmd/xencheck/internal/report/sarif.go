@@ -338,7 +338,7 @@ func sarifResultOf(id string, index int, r result, st Statement, host string, f 
 		Properties: sarifResultProperties{Outcome: string(r.Outcome), InUse: string(r.InUse), Decides: r.decides},
 	}
 	if r.Waived != nil {
-		out.Suppressions = append(out.Suppressions, sarifSuppression{"external", "accepted", Clean("Waived " + waivedWords(r.Waived))})
+		out.Suppressions = append(out.Suppressions, sarifSuppression{"external", "accepted", Clean("Waived " + WaivedWords(r.Waived))})
 	}
 	if grade, counts := r.Grade(); counts {
 		out.Properties.Grade = string(grade)

@@ -156,13 +156,13 @@ func evidenceLines(f rules.Finding) []string {
 	for _, n := range f.Notes {
 		add("Note", n)
 	}
-	add("Waived", waivedWords(f.Waived))
+	add("Waived", WaivedWords(f.Waived))
 	return out
 }
 
-// waivedWords says who set a finding aside, until when and why; empty when
+// WaivedWords says who set a finding aside, until when and why; empty when
 // nobody did.
-func waivedWords(w *rules.Waiver) string {
+func WaivedWords(w *rules.Waiver) string {
 	if w == nil {
 		return ""
 	}

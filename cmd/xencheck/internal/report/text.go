@@ -431,7 +431,7 @@ func evidence(p *page, indent int, f rules.Finding) {
 	for _, n := range f.Notes {
 		p.field(indent, "Note:", n)
 	}
-	p.field(indent, "Waived:", waivedWords(f.Waived))
+	p.field(indent, "Waived:", WaivedWords(f.Waived))
 }
 
 // waivers writes what is set aside, by whom and why, and the waivers that set
@@ -456,10 +456,7 @@ func waivers(p *page, ws []rules.WaiverUse) {
 
 // waiverWords names a waiver and says what became of it.
 func waiverWords(w rules.WaiverUse) string {
-	id := cmp.Or(w.Row, "rule "+w.Rule)
-	if w.Source != "" {
-		id += " (" + w.Source + ")"
-	}
+	id := WaiverName(w.Waiver)
 	switch w.State {
 	case rules.WaiverUsed:
 		return id + ": set aside, and counts neither for the exit code nor for a gate"
@@ -467,6 +464,15 @@ func waiverWords(w rules.WaiverUse) string {
 		return id + ": expired on " + w.Expires + ", and waives nothing any more"
 	}
 	return id + ": unused, there is nothing here that it could waive"
+}
+
+// WaiverName says what a waiver is about and where it stands.
+func WaiverName(w rules.Waiver) string {
+	name := cmp.Or(w.Row, "rule "+w.Rule)
+	if w.Source != "" {
+		name += " (" + w.Source + ")"
+	}
+	return name
 }
 
 // optional writes what it would mean to use what is there but not in use, one
