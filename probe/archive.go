@@ -106,6 +106,11 @@ func WriteRaw(ctx context.Context, w io.Writer, o Options) (*facts.Host, error) 
 	defer s.close()
 	rec.classify = s.classify
 	s.collect()
+	// What boots next is looked at for the archive alone: no fact of the host as
+	// it is rests on it.
+	host := *s.host
+	host.Sources = slices.Clone(host.Sources)
+	s.nextHost()
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("collecting was given up: %w", err)
 	}
@@ -114,7 +119,7 @@ func WriteRaw(ctx context.Context, w io.Writer, o Options) (*facts.Host, error) 
 		m.Entries = append(m.Entries, rec.entries[key])
 	}
 	m.Digest = m.digest()
-	return s.host, writeArchive(w, m, s.host, rec.data)
+	return &host, writeArchive(w, m, &host, rec.data)
 }
 
 func writeArchive(w io.Writer, m manifest, h *facts.Host, data map[string][]byte) error {

@@ -3,14 +3,13 @@ package probe
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
-	"unicode/utf16"
 
 	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/probe/internal/efiboot"
 	"github.com/xencheck/xencheck/probe/internal/grub"
 	"github.com/xencheck/xencheck/probe/internal/procfs"
 )
@@ -18,12 +17,16 @@ import (
 // NextBoot is what the boot loader starts next unless somebody chooses another
 // entry.
 type NextBoot struct {
-	Title  string // of the entry; empty when it cannot be told
-	Source string // the menu
-	Line   int    // of the entry in it, counted from 1
-	File   string // what the entry loads
-	Xen    bool   // that is a hypervisor
-	Why    string // why something of it is not known; empty when all is
+	// Firmware is a sentence, without its full stop, on what EFI's boot entries
+	// say of the loader, or on why they do not; empty where there are none.
+	Firmware string
+	Loader   string // GRUB, or xen.efi without any other; empty when it cannot be told
+	Title    string // of the entry; with xen.efi the section; empty when it cannot be told
+	Source   string // the menu; with xen.efi its configuration
+	Line     int    // of the entry in it, counted from 1
+	File     string // what the entry loads
+	Xen      bool   // that is a hypervisor
+	Why      string // why something of it is not known; empty when all is
 }
 
 // CollectNextBoot is [Collect] that also says what boots next. The next host is
@@ -39,22 +42,28 @@ func CollectNextBoot(ctx context.Context, o Options) (now, next *facts.Host, boo
 	if err := ctx.Err(); err != nil {
 		return nil, nil, boot, fmt.Errorf("collecting was given up: %w", err)
 	}
-	now = s.host
-	entry, boot := s.defaultEntry()
-	if entry == nil || !boot.Xen {
-		return now, nil, boot, nil
+	next, boot = s.nextHost()
+	return s.host, next, boot, nil
+}
+
+// nextHost is the same machine with the Xen that boots next; nil where none
+// does, or where which one cannot be told.
+func (s *session) nextHost() (*facts.Host, NextBoot) {
+	xen, boot := s.nextBoot()
+	if xen == nil {
+		return nil, boot
 	}
-	version, err := s.versionOf(entry.File)
+	version, err := s.versionOf(xen.file)
 	if err != nil {
-		boot.Why = fmt.Sprintf("of which release %s is, its name does not tell", path.Base(entry.File))
-		return now, nil, boot, nil
+		boot.Why = fmt.Sprintf("of which release %s is, its name does not tell", path.Base(boot.File))
+		return nil, boot
 	}
-	h := *now
+	h := *s.host
 	x := facts.Xen{
-		Running: facts.Is(version, boot.Source).WithNote("boots next"), Installed: now.Xen.Installed,
-		CommandLine: s.lineOf(entry.CommandLine, boot.Source, fmt.Sprintf("the default entry, line %d", entry.Line)),
+		Running: facts.Is(version, boot.Source).WithNote("boots next"), Installed: h.Xen.Installed,
+		CommandLine: xen.commandLine,
 		// What the hardware has to offer, and the tree a board boots with, stay.
-		Physical: now.Xen.Physical, BootTree: now.Xen.BootTree, BootConsole: now.Xen.BootConsole,
+		Physical: h.Xen.Physical, BootTree: h.Xen.BootTree, BootConsole: h.Xen.BootConsole,
 	}
 	if x.BuildConfig = s.configInBoot(version, "the Xen that boots next"); x.BuildConfig.State == facts.Unread {
 		x.BuildConfig = facts.Not[facts.BuildConfig](&facts.Problem{Cause: facts.NotExposed, Source: "/boot", Detail: "no configuration was installed with this Xen", Remedy: "give --xen-config"})
@@ -62,7 +71,7 @@ func CollectNextBoot(ctx context.Context, o Options) (now, next *facts.Host, boo
 	h.Xen = x
 	// No domain of today's runs there yet.
 	h.Running, h.Domains = facts.Observed[[]facts.RunningDomain]{}, facts.Observed[[]facts.Domain]{}
-	return now, &h, boot, nil
+	return &h, boot
 }
 
 // versionOf tells the version of a hypervisor by its name in /boot, or by that
@@ -84,13 +93,38 @@ func menuDirs() []string { return []string{"/boot/grub", "/boot/grub2"} }
 // entriesDir holds the entries of the Boot Loader Specification.
 const entriesDir = "/boot/loader/entries"
 
-// defaultEntry finds the entry of GRUB's menu that boots next.
-func (s *session) defaultEntry() (*grub.Entry, NextBoot) {
-	boot := NextBoot{}
-	if why := s.otherThanGRUB(); why != "" {
-		boot.Why = why
+// nextBoot finds what boots next; the hypervisor is nil where it is none, or
+// where it cannot be told.
+func (s *session) nextBoot() (*booted, NextBoot) {
+	st := s.firmwareStarts()
+	switch {
+	case st.why != "":
+		return nil, NextBoot{Why: st.why}
+	case st.loader == loaderXen:
+		return s.startedXen(st)
+	case st.loader != loaderGRUB && st.loader != loaderUnnamed:
+		return nil, NextBoot{Why: fmt.Sprintf("%s, and what %s boots cannot be told", st.words, st.loader)}
+	}
+	left := s.loaderLeft()
+	isGRUB := strings.HasPrefix(left, string(loaderGRUB))
+	if left != "" && !isGRUB && (!st.known || st.again) {
+		return nil, NextBoot{Why: left + " started this machine, and its entries are not read"}
+	}
+	entry, boot := s.defaultEntry(st.loader == loaderGRUB)
+	boot.Firmware = st.words
+	if st.known && st.loader == loaderUnnamed && boot.Line > 0 && !(isGRUB && st.again) {
+		boot.Firmware += ", which is taken for GRUB"
+	}
+	if entry == nil || !boot.Xen {
 		return nil, boot
 	}
+	return &booted{entry.File, s.lineOf(entry.CommandLine, boot.Source, fmt.Sprintf("the default entry, line %d", entry.Line))}, boot
+}
+
+// defaultEntry finds the entry of GRUB's menu that boots next. Where it is sure
+// that GRUB starts, the files of other loaders mean nothing.
+func (s *session) defaultEntry(sure bool) (*grub.Entry, NextBoot) {
+	boot := NextBoot{}
 	for _, dir := range menuDirs() {
 		l := s.file(dir+"/grub.cfg", 1<<20)
 		if l.absent() {
@@ -120,7 +154,8 @@ func (s *session) defaultEntry() (*grub.Entry, NextBoot) {
 			boot.Why = err.Error()
 			return nil, boot
 		}
-		boot.Title, boot.Line, boot.File, boot.Xen = procfs.Value([]byte(next.Title)), next.Line, procfs.Value([]byte(next.File)), bootsXen(next)
+		boot.Loader, boot.Line, boot.Xen = string(loaderGRUB), next.Line, bootsXen(next)
+		boot.Title, boot.File = blankNames(procfs.Value([]byte(next.Title))), blankNames(procfs.Value([]byte(next.File)))
 		boot.Why = ""
 		switch {
 		case next.Conditional:
@@ -132,7 +167,7 @@ func (s *session) defaultEntry() (*grub.Entry, NextBoot) {
 		return next, boot
 	}
 	// A recording may lack a menu that the host did not have.
-	if other := s.withoutMenu(); other != "" && (boot.Why == "" || !s.whole) {
+	if other := s.withoutMenu(); other != "" && !sure && (boot.Why == "" || !s.whole) {
 		boot.Why = other
 	}
 	if boot.Why == "" {
@@ -184,34 +219,17 @@ func (s *session) beside(how *grub.How, dir string, menu []byte) {
 // Loader Interface).
 const loaderInfo = efivars + "/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 
-// otherThanGRUB says which other boot loader started this machine: menus of GRUB
-// may be left over.
-func (s *session) otherThanGRUB() string {
+// loaderLeft is the boot loader that says to have started this machine: menus
+// of others may be left over. It is empty where none says so.
+func (s *session) loaderLeft() string {
 	if s.isPaper() {
 		return ""
 	}
 	l := s.file(loaderInfo, smallFile)
-	if !l.known() || len(l.data) < 6 {
+	if !l.known() {
 		return ""
 	}
-	name := procfs.Value([]byte(efiString(l.data[4:]))) // behind the attributes
-	if name == "" || strings.HasPrefix(name, "GRUB") {
-		return ""
-	}
-	return name + " started this machine, and its entries are not read"
-}
-
-// efiString reads UTF-16 up to its end or the first zero.
-func efiString(b []byte) string {
-	var units []uint16
-	for ; len(b) >= 2; b = b[2:] {
-		u := binary.LittleEndian.Uint16(b)
-		if u == 0 {
-			break
-		}
-		units = append(units, u)
-	}
-	return string(utf16.Decode(units))
+	return procfs.Value([]byte(efiboot.Text(l.data)))
 }
 
 // withoutMenu says what else may decide what boots, by the files that boot
@@ -228,7 +246,7 @@ func (s *session) withoutMenu() string {
 		}
 	}
 	if o := s.lineOfXenEFI(); o.IsKnown() {
-		return fmt.Sprintf("the firmware decides whether it is the Xen beside %s, and its boot entries are not read", o.Source)
+		return fmt.Sprintf("the firmware decides whether it is the Xen beside %s, and its boot entries do not tell", o.Source)
 	}
 	return ""
 }

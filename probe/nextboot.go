@@ -171,8 +171,7 @@ func (s *session) lineOfDefaults() facts.Observed[facts.CommandLine] {
 	return s.lineOf(defaults.XenCommandLine(), l.source, "GRUB_CMDLINE_XEN of the settings; there is no menu yet that boots Xen")
 }
 
-// lineOfXenEFI takes the configuration beside a xen.efi: of the same name, or
-// xen.cfg (docs/misc/efi).
+// lineOfXenEFI takes the configuration beside a xen.efi (docs/misc/efi).
 func (s *session) lineOfXenEFI() facts.Observed[facts.CommandLine] {
 	var none facts.Observed[facts.CommandLine]
 	vendors := s.dir(efiSystem, maxEntries)
@@ -193,7 +192,7 @@ func (s *session) lineOfXenEFI() facts.Observed[facts.CommandLine] {
 			if !strings.HasPrefix(lower, "xen") || !strings.HasSuffix(lower, ".efi") {
 				continue
 			}
-			for _, cfg := range []string{name[:len(name)-4] + ".cfg", "xen.cfg"} {
+			for _, cfg := range configNames(name) {
 				if !slices.Contains(names, cfg) {
 					continue
 				}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/xencheck/xencheck/probe/internal/efiboot"
 	"github.com/xencheck/xencheck/probe/internal/fdt"
 	"github.com/xencheck/xencheck/probe/internal/procfs"
 	"github.com/xencheck/xencheck/probe/internal/smbios"
@@ -46,9 +47,10 @@ func redact(name string, b []byte) []byte {
 		return redactDomains(b)
 	case name == "/etc/passwd":
 		return onlyLines(b, "xen-qemuuser-")
-	case strings.HasSuffix(name, "/grub.cfg"), strings.HasSuffix(name, "/grubenv"), strings.HasPrefix(name, grubDefaults),
-		strings.HasPrefix(name, efiSystem+"/"), name == xlConf:
+	case inBoot(name) && path.Dir(name) != "/boot", strings.HasPrefix(name, grubDefaults), name == xlConf:
 		return redactSettings(b)
+	case isBootEntry(name):
+		return redactBootEntry(b)
 	case name == "/proc/cpuinfo":
 		return withoutSerial(b)
 	case name == "/proc/sysinfo":
@@ -110,7 +112,9 @@ func redactNames(dir string, names []string) []string {
 	keep := func(string) bool { return true }
 	switch dir {
 	case "/boot":
-		keep = func(n string) bool { return strings.HasPrefix(n, "xen") }
+		keep = func(n string) bool {
+			return strings.HasPrefix(strings.TrimPrefix(n, "config-"), "xen") || strings.EqualFold(n, "efi") || n == "boot.scr" || n == "uEnv.txt"
+		}
 	case "/usr/sbin", "/usr/local/sbin", "/usr/bin", "/sbin":
 		keep = func(n string) bool { return n == "xl" }
 	case "/etc/init.d", "/etc/rc.d", "/etc/rc.d/init.d", "/usr/local/etc/rc.d":
@@ -122,9 +126,6 @@ func redactNames(dir string, names []string) []string {
 			return strings.Contains(n, "back") || strings.Contains(n, "bk") || strings.Contains(n, "xen")
 		}
 	case libxlData:
-		for i, n := range names {
-			names[i] = publicBase(n)
-		}
 		keep = func(n string) bool { return strings.HasPrefix(n, "userdata-d.") && strings.HasSuffix(n, ".libxl-json") }
 	case "/proc":
 		// Processes are kept as the list of those that concern Xen.
@@ -138,12 +139,32 @@ func redactNames(dir string, names []string) []string {
 	kept := []string{}
 	for _, n := range names {
 		if keep(n) {
-			kept = append(kept, n)
+			kept = append(kept, path.Base(publicName(path.Join(dir, n))))
 		}
 	}
 	slices.Sort(kept)
 	return kept
 }
+
+// redactBootEntry keeps of a boot entry of EFI's what tells which program it
+// starts, and nothing of what it is called or of where exactly that is.
+func redactBootEntry(b []byte) []byte {
+	o, err := efiboot.Parse(b)
+	if err != nil {
+		return nil
+	}
+	o.File, o.Arguments = blankNames(o.File), blankNames(o.Arguments)
+	return o.Encode()
+}
+
+// inBoot reports whether a path is one of boot loaders, whose files and folders
+// are called after machines as well.
+func inBoot(name string) bool {
+	return strings.HasPrefix(name, "/boot/") || strings.HasPrefix(name, "/efi/")
+}
+
+// blankNames blanks the names of disks, partitions and machines in a text.
+func blankNames(s string) string { return string(diskNames().ReplaceAllFunc([]byte(s), blanked)) }
 
 // redactSettings blanks what identifies a machine or opens it in the settings
 // and menus of boot loaders and of xl: identifiers of disks, passwords. Each

@@ -257,13 +257,17 @@ func (s *session) consoleHints() facts.Observed[[]string] {
 }
 
 // publicName is the name of a source as it may be told: libxl puts a domain's
-// UUID into the names of its files (userdata-d.DOMID.UUID.libxl-json).
+// UUID into the names of its files (userdata-d.DOMID.UUID.libxl-json), boot
+// loaders the identifier of the machine.
 func publicName(name string) string {
 	dir, base := path.Split(name)
-	if dir != libxlData+"/" {
-		return name
+	switch {
+	case dir == libxlData+"/":
+		return dir + publicBase(base)
+	case inBoot(name):
+		return blankNames(name)
 	}
-	return dir + publicBase(base)
+	return name
 }
 
 func publicBase(base string) string {

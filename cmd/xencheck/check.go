@@ -135,7 +135,13 @@ release: the one that runs, else the one installed, else the newest.
 
 On a host that runs Xen it judges the host beneath dom0, how Xen was built and
 booted, and every running domain. Without Xen it judges the one that would boot,
-as far as files or flags describe it.`,
+as far as files or flags describe it.
+
+With --boot it judges the Xen that boots next, unless somebody chooses another
+entry: EFI's BootNext and boot order tell the loader, and GRUB's menu, or the
+configuration of a xen.efi that the firmware starts itself, tells the rest. What
+other loaders boot is not read; then the host is judged as it is, and that is
+said.`,
 		Example: `  xencheck check --xen 4.21 -v
   xencheck check --for hvm,passthrough --fail-on conditional
   xencheck check --dtb board.dtb --midr 0x411fd072 --memory 4GiB
@@ -144,7 +150,7 @@ as far as files or flags describe it.`,
 		Args: usageArgs(cobra.NoArgs),
 	}
 	c.Flags().StringVar(&o.xen, "xen", auto, "`RELEASE` to judge by: 4.22, 4.18@COMMIT, auto, or a file with a statement")
-	c.Flags().BoolVar(&o.boot, "boot", false, "judge the Xen that boots next, by the boot loader's default entry")
+	c.Flags().BoolVar(&o.boot, "boot", false, "judge the Xen that boots next, by EFI's boot order and the boot loader's default entry")
 	o.judge.register(c)
 	o.host.register(c)
 	o.display.register(c)
@@ -215,6 +221,8 @@ func (o *checkOptions) report(ctx context.Context, j *judge) (*report.Report, er
 			r.Choice.How, r.Choice.Why = report.BootsNext, "Xen "+r.Choice.Version+" boots next"
 		}
 	}
-	r.Booted(report.Boot{Title: boot.Title, Source: boot.Source, Line: boot.Line, File: boot.File, Xen: boot.Xen, Why: boot.Why}, now)
+	r.Booted(report.Boot{
+		Firmware: boot.Firmware, Loader: boot.Loader, Title: boot.Title, Source: boot.Source, Line: boot.Line, File: boot.File, Xen: boot.Xen, Why: boot.Why,
+	}, now)
 	return &r, nil
 }

@@ -147,6 +147,17 @@ func (f *File) Value(section, key string) (string, bool) {
 	return "", false
 }
 
+// Line is where the first section of that name begins, counted from 1; 0
+// without one.
+func (f *File) Line(section string) int {
+	for _, s := range f.Sections {
+		if s.Name == section && section != "" {
+			return s.Line
+		}
+	}
+	return 0
+}
+
 // Default returns the name of the section that boots unless another is asked
 // for.
 func (f *File) Default() (string, bool) { return f.Value("global", "default") }

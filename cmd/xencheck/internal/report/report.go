@@ -107,11 +107,13 @@ type Choice struct {
 
 // Boot tells what boots next, and what that changes.
 type Boot struct {
-	Title  string `json:"title,omitempty"`  // of the boot loader's entry
-	Source string `json:"source,omitempty"` // the boot loader's file
-	Line   int    `json:"line,omitempty"`   // of the entry in it
-	File   string `json:"file,omitempty"`   // what it loads
-	Xen    bool   `json:"xen"`              // that is a hypervisor
+	Firmware string `json:"firmware,omitempty"` // what EFI's boot entries say of the loader, a sentence without its full stop
+	Loader   string `json:"loader,omitempty"`   // GRUB, or xen.efi without another
+	Title    string `json:"title,omitempty"`    // of the boot loader's entry, or of the section of xen.efi's configuration
+	Source   string `json:"source,omitempty"`   // the boot loader's file
+	Line     int    `json:"line,omitempty"`     // of the entry in it
+	File     string `json:"file,omitempty"`     // what it loads
+	Xen      bool   `json:"xen"`                // that is a hypervisor
 	// Why says why what boots next, or its release, is not known; empty when
 	// it is. The report is on the host as it is then.
 	Why string `json:"why,omitempty"`
@@ -146,8 +148,19 @@ func (r *Report) exit() ExitCode {
 
 // bootWords says what boots next, in sentences.
 func (r *Report) bootWords() string {
+	if r.Boot.Firmware != "" {
+		return r.Boot.Firmware + ". " + r.entryWords()
+	}
+	return r.entryWords()
+}
+
+// entryWords is bootWords for what the loader does.
+func (r *Report) entryWords() string {
 	b := r.Boot
 	entry := "GRUB's default entry "
+	if b.Loader == "xen.efi" {
+		entry = "xen.efi with its section "
+	}
 	if b.Title != "" {
 		entry += quoted(b.Title) + " "
 	}
