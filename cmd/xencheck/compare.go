@@ -38,7 +38,7 @@ the worst release.`,
 	c.Flags().StringSliceVar(&o.xen, "xen", nil, "the `RELEASES` to compare, two or more")
 	o.judge.register(c)
 	o.host.register(c)
-	o.display.registerFormat(c, report.FormatText, report.FormatJSON, report.FormatMarkdown)
+	o.display.registerFormat(c, report.FormatText, report.FormatJSON, report.FormatMarkdown, report.FormatPrometheus)
 	o.display.registerText(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(o.xen) < 2 {
@@ -82,7 +82,7 @@ func runCompare(ctx context.Context, s *streams, o *compareOptions, args []strin
 	}
 	cmp := report.Compare(reports)
 	if err := s.deliver(o.display.output, func(w io.Writer) error {
-		doc := o.display.document(w, s, false)
+		doc := o.display.document(w, s, len(args) > 0)
 		if err := doc.Comparison("", cmp); err != nil {
 			return err
 		}

@@ -78,7 +78,7 @@ after Ctrl-C or SIGTERM, when what is done so far is written.`,
 	f.StringVar(&o.parquet, "parquet", "", "also write the table of hosts to `FILE`, and that of findings beside it (FILE.parquet, FILE.findings.parquet)")
 	f.BoolVar(&o.lines, "lines", false, "answer each line of standard input by one line, in order, also what is blank, cut short or noise")
 	o.judge.register(c)
-	choose(c, &o.display.format, "format", "", "FORMAT", "how to write the result; summary on a terminal or beside --html and --parquet, else ndjson", "summary", "ndjson", "csv", "json")
+	choose(c, &o.display.format, "format", "", "FORMAT", "how to write the result; summary on a terminal or beside --html and --parquet, else ndjson", "summary", "ndjson", "csv", "json", report.FormatPrometheus)
 	o.display.registerText(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := o.check(c, s); err != nil {
@@ -270,10 +270,14 @@ func (o *fleetOptions) sinks(s *streams, w io.Writer) []fleet.Sink {
 		return []fleet.Sink{&fleet.NDJSON{W: w}}
 	case "csv":
 		return []fleet.Sink{&fleet.CSV{W: w}}
-	case "json":
-		return []fleet.Sink{fleet.Finisher(func(f *report.Fleet) error { return report.Write(w, f) })}
 	}
-	return []fleet.Sink{fleet.Finisher(func(f *report.Fleet) error { return f.WriteText(w, o.display.style(s)) })}
+	return []fleet.Sink{fleet.Finisher(func(f *report.Fleet) error {
+		d := o.display.document(w, s, true)
+		if err := report.AddFleet(d, "", f); err != nil {
+			return err
+		}
+		return d.Close()
+	})}
 }
 
 // fleetProblems says in one line what could not be used; the place of each is

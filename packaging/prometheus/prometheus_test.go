@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,18 +70,24 @@ func output(t *testing.T, bin string, args ...string) string {
 	return string(out)
 }
 
-// The linter of Prometheus has nothing to say, neither of one host nor of many.
+// The linter of Prometheus has nothing to say, neither of one host nor of many,
+// by one release or by several, nor of what a fleet comes to.
 func TestMetricsAreWellFormed(t *testing.T) {
 	need(t, "promtool")
 	bin := xencheck(t)
 	promtool(t, output(t, bin, append(board("a"), "--format", "prometheus")...), "check", "metrics")
 	var files []string
 	for _, id := range []string{"a", `b"c\d`} {
-		file := filepath.Join(t.TempDir(), "facts.json")
+		file := filepath.Join(t.TempDir(), "facts.json") // a folder each
 		output(t, bin, "collect", "--memory", "4GiB", "--id", id, "-o", file)
 		files = append(files, file)
 	}
 	promtool(t, output(t, bin, append([]string{"evaluate", "--format", "prometheus", "--xen", "4.10"}, files...)...), "check", "metrics")
+	promtool(t, output(t, bin, "compare", "--format", "prometheus", "--xen", "auto,4.17,4.18,4.18@37fcb4c206,4.22", files[1]), "check", "metrics")
+	promtool(t, output(t, bin, append([]string{"fleet", "--format", "prometheus", "--xen", "auto,4.17,4.22"}, files...)...), "check", "metrics")
+	stream := filepath.Join(t.TempDir(), "reports.ndjson")
+	output(t, bin, append([]string{"fleet", "--format", "ndjson", "-o", stream, "--xen", "auto,4.17,4.22"}, files...)...)
+	promtool(t, output(t, bin, "render", "--format", "prometheus", stream), "check", "metrics")
 }
 
 // node_exporter hands out what xencheck wrote, and never a half of it while it
@@ -89,7 +96,7 @@ func TestTextfileCollector(t *testing.T) {
 	exporter := need(t, "prometheus-node-exporter")
 	bin, dir := xencheck(t), t.TempDir()
 	file := filepath.Join(dir, "xencheck.prom")
-	args := append(board("a"), "--format", "prometheus", "-o", file)
+	args := slices.Concat([]string{"compare", "--xen", "4.17,4.22"}, board("a"), []string{"--format", "prometheus", "-o", file})
 	output(t, bin, args...)
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -160,8 +167,9 @@ func TestTextfileCollector(t *testing.T) {
 		t.Fatalf("%v in\n%s", err, got)
 	}
 	for _, line := range []string{
-		"\nxencheck_exit_code 1\n", "\nxencheck_security_support_end_timestamp_seconds 1.9432224e+09\n",
-		`xencheck_verdict{grade="not_security_supported",use="overall"} 1` + "\n",
+		"\nxencheck_exit_code 1\n", "\n" + `xencheck_security_support_end_timestamp_seconds{release="4.22"} 1.9432224e+09` + "\n",
+		`xencheck_verdict{grade="not_security_supported",release="4.17",use="overall"} 1` + "\n",
+		`xencheck_verdict{grade="not_security_supported",release="4.22",use="overall"} 1` + "\n",
 	} {
 		if !strings.Contains(got, line) {
 			t.Errorf("missing %q in\n%s", line, got)

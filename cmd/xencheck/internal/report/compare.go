@@ -32,6 +32,7 @@ type Comparison struct {
 // Compared is what one release comes to.
 type Compared struct {
 	Statement Statement      `json:"statement"`
+	Choice    Choice         `json:"choice"`
 	Phase     support.Phase  `json:"phase"`
 	Overall   rules.Answer   `json:"overall"`
 	Answers   []rules.Answer `json:"answers"`
@@ -66,7 +67,7 @@ func Compare(reports []*Report) *Comparison {
 	}
 	for _, r := range reports {
 		c.Releases = append(c.Releases, Compared{
-			Statement: r.Statement, Phase: r.Phase, Overall: r.Overall, Answers: r.Answers,
+			Statement: r.Statement, Choice: r.Choice, Phase: r.Phase, Overall: r.Overall, Answers: r.Answers,
 			Domains: slices.Clone(r.Domains), Counts: r.Counts, ExitCode: r.ExitCode,
 		})
 		c.ExitCode = c.ExitCode.Worse(r.ExitCode)

@@ -25,8 +25,10 @@ func AddFleet(d Document, source string, f *Fleet) error {
 		return d.add(source, f)
 	case *jsonDocument:
 		return d.add(source, f)
+	case *prometheusDocument:
+		return d.fleet(f)
 	}
-	return &Refusal{"the summary of a fleet can be written as text and as JSON only; for each host, judge the facts with xencheck fleet --format ndjson"}
+	return &Refusal{"the summary of a fleet can be written as text, as JSON and as metrics for Prometheus only; for each host, judge the facts with xencheck fleet --format ndjson"}
 }
 
 // Refusal is the error of a [Document] that cannot take a report. The document

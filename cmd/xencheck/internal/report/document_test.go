@@ -84,8 +84,8 @@ func TestStanding(t *testing.T) {
 func TestDocumentRefuses(t *testing.T) {
 	c := Compare([]*Report{allWellReport(), overLimitReport()})
 	for _, format := range Formats() {
-		refuses := slices.Contains([]string{FormatJUnit, FormatSARIF, FormatPrometheus}, format)
-		got := document(t, format, Look{}, func(d Document) error {
+		refuses := slices.Contains([]string{FormatJUnit, FormatSARIF}, format)
+		got := document(t, format, Look{Central: true}, func(d Document) error {
 			err := d.Comparison("", c)
 			var refused *Refusal
 			if errors.As(err, &refused) != refuses {
@@ -111,23 +111,23 @@ func TestPrometheus(t *testing.T) {
 		}
 	}
 	want := []string{
-		`xencheck_info{version="test",release="4.22",revision="41f0cbc765",xen=""} 1`,
-		`xencheck_facts_collected_timestamp_seconds 1788264000`,      // 2026-09-01 12:00
-		`xencheck_judged_timestamp_seconds 1795219200`,               // 2026-11-21
-		`xencheck_statement_timestamp_seconds 1785283200`,            // 2026-07-29
-		`xencheck_support_end_timestamp_seconds 1880150400`,          // 2029-07-31, the end of the 30th
-		`xencheck_security_support_end_timestamp_seconds 1943222400`, // 2031-07-31
-		`xencheck_release_phase{phase="full"} 1`,
-		`xencheck_verdict{use="overall",grade="not_security_supported"} 1`,
-		`xencheck_verdict{use="host",grade="not_security_supported"} 1`,
-		`xencheck_verdict_complete{use="overall"} 1`,
-		`xencheck_verdict_complete{use="host"} 1`,
+		`xencheck_info{release="4.22",version="test",revision="41f0cbc765",xen=""} 1`,
+		`xencheck_facts_collected_timestamp_seconds 1788264000`,                      // 2026-09-01 12:00
+		`xencheck_judged_timestamp_seconds 1795219200`,                               // 2026-11-21
+		`xencheck_statement_timestamp_seconds{release="4.22"} 1785283200`,            // 2026-07-29
+		`xencheck_support_end_timestamp_seconds{release="4.22"} 1880150400`,          // 2029-07-31, the end of the 30th
+		`xencheck_security_support_end_timestamp_seconds{release="4.22"} 1943222400`, // 2031-07-31
+		`xencheck_release_phase{release="4.22",phase="full"} 1`,
+		`xencheck_verdict{release="4.22",use="overall",grade="not_security_supported"} 1`,
+		`xencheck_verdict{release="4.22",use="host",grade="not_security_supported"} 1`,
+		`xencheck_verdict_complete{release="4.22",use="overall"} 1`,
+		`xencheck_verdict_complete{release="4.22",use="host"} 1`,
 		`xencheck_exit_code 1`,
-		`xencheck_findings{outcome="judged"} 2`,
-		`xencheck_findings{outcome="not_stated"} 1`,
-		`xencheck_findings{outcome="unknown"} 1`,
-		`xencheck_findings{outcome="not_visible"} 1`,
-		`xencheck_problems{grade="not_security_supported"} 1`,
+		`xencheck_findings{release="4.22",outcome="judged"} 2`,
+		`xencheck_findings{release="4.22",outcome="not_stated"} 1`,
+		`xencheck_findings{release="4.22",outcome="unknown"} 1`,
+		`xencheck_findings{release="4.22",outcome="not_visible"} 1`,
+		`xencheck_problems{release="4.22",grade="not_security_supported"} 1`,
 	}
 	if d := cmp.Diff(want, samples); d != "" {
 		t.Errorf("(-want +got)\n%s", d)
@@ -172,8 +172,78 @@ func TestPrometheusOfManyHosts(t *testing.T) {
 		}
 		ids[metric+id] = true
 	}
-	if len(seen) != len(metrics()) {
-		t.Errorf("%d metrics, want %d", len(seen), len(metrics()))
+	for _, m := range metrics() {
+		if seen[m.name] == strings.HasPrefix(m.name, "xencheck_fleet_") {
+			t.Errorf("%s is there: %t", m.name, seen[m.name])
+		}
+	}
+}
+
+// Every release of a comparison has its samples; of one that stands there twice
+// there is one, and another text of a release is told from it.
+func TestPrometheusOfReleases(t *testing.T) {
+	own, newer, other := allWellReport(), overLimitReport(), overLimitReport()
+	own.Statement.Release, own.Statement.Revision, own.Choice.Version = "4.17", "d0f5c18848", "4.17.5"
+	other.Statement.Name, other.Statement.Revision, other.Statement.Origin = "./SUPPORT.md", "", "./SUPPORT.md"
+	c := Compare([]*Report{own, newer, newer, other, other})
+	var samples []string
+	for line := range strings.Lines(document(t, FormatPrometheus, Look{}, func(d Document) error { return d.Comparison("", c) })) {
+		if !strings.HasPrefix(line, "xencheck_verdict{") || !strings.HasSuffix(line, " 0\n") {
+			samples = append(samples, strings.TrimSpace(line))
+		}
+	}
+	text := strings.Join(samples, "\n")
+	for _, want := range []string{
+		`xencheck_info{release="4.17",version="test",revision="d0f5c18848",xen="4.17.5"} 1`,
+		`xencheck_info{release="4.22",version="test",revision="41f0cbc765",xen=""} 1`,
+		`xencheck_info{release="./SUPPORT.md",version="test",revision="",xen=""} 1`,
+		`xencheck_release_compared{release="4.17"} 0`,
+		`xencheck_release_compared{release="4.22"} 1`,
+		`xencheck_release_compared{release="./SUPPORT.md"} 1`,
+		`xencheck_verdict{release="4.17",use="overall",grade="supported"} 1`,
+		`xencheck_verdict{release="4.22",use="overall",grade="not_security_supported"} 1`,
+		`xencheck_exit_code 1`,
+	} {
+		if strings.Count(text, want) != 1 {
+			t.Errorf("%s stands there %d times", want, strings.Count(text, want))
+		}
+	}
+	slices.Sort(samples)
+	if n := len(samples); len(slices.Compact(samples)) != n {
+		t.Errorf("a sample stands there twice in\n%s", text)
+	}
+}
+
+// The metrics of a fleet count hosts and name none.
+func TestPrometheusOfFleet(t *testing.T) {
+	got := document(t, FormatPrometheus, Look{}, func(d Document) error { return AddFleet(d, "", fleetSummary()) }, func(d Document) error {
+		var refused *Refusal
+		if err := AddFleet(d, "", fleetSummary()); !errors.As(err, &refused) {
+			t.Errorf("a second fleet: %v", err)
+		}
+		return nil
+	})
+	var samples []string
+	for line := range strings.Lines(got) {
+		if !strings.HasPrefix(line, "#") && !strings.HasSuffix(line, " 0\n") {
+			samples = append(samples, strings.TrimSpace(line))
+		}
+	}
+	want := []string{
+		`xencheck_fleet_hosts{asked="4.22",release="4.22",grade="supported"} 1`,
+		`xencheck_fleet_hosts{asked="4.22",release="4.22",grade="outside_the_statement"} 2`,
+		`xencheck_fleet_upgrade_hosts{from="auto",to="4.22",change="better"} 1`,
+		`xencheck_fleet_upgrade_hosts{from="auto",to="4.22",change="same"} 2`,
+		`xencheck_fleet_xen_hosts{xen="4.17",how="running"} 3`,
+		`xencheck_fleet_xen_security_support_end_timestamp_seconds{xen="4.17",how="running"} 1765584000`, // 2025-12-13
+		`xencheck_fleet_waiver_hosts{rule="host-memory",row="",state="used"} 2`,
+		`xencheck_fleet_records 4`,
+		`xencheck_fleet_unusable_records 1`,
+		`xencheck_fleet_judged_timestamp_seconds -62135596800`,
+		`xencheck_fleet_exit_code 2`,
+	}
+	if d := cmp.Diff(want, samples); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
 	}
 }
 

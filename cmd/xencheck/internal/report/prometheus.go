@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/xencheck/xencheck/probe/facts"
 	"github.com/xencheck/xencheck/rules"
 	"github.com/xencheck/xencheck/support"
 )
@@ -42,6 +43,7 @@ type metric struct{ name, help string }
 func metrics() []metric {
 	return []metric{
 		{"xencheck_info", "Always 1; the labels tell the version of xencheck, the release and the revision of the support statement judged by, and the version of the Xen found on the host."},
+		{"xencheck_release_compared", "1 for a release that the first one judged by is compared with, as before an upgrade, 0 for the first or only one."},
 		{"xencheck_facts_collected_timestamp_seconds", "When the facts were collected."},
 		{"xencheck_judged_timestamp_seconds", "Start of the day, in UTC, as of which the host was judged."},
 		{"xencheck_statement_timestamp_seconds", "Day of the revision of the support statement."},
@@ -50,11 +52,20 @@ func metrics() []metric {
 		{"xencheck_release_phase", "1 for where the release stood on the judging date, 0 for the other phases."},
 		{"xencheck_verdict", "1 for the verdict on a use of the host, 0 for the other grades; use overall is the worst of what was asked for, and waived findings are set aside."},
 		{"xencheck_verdict_complete", "1 when everything is known that a verdict rests on, 0 when something that could make it worse is not."},
-		{"xencheck_exit_code", "Exit code of the judgement: 0 nothing at or above the threshold, 1 findings, 3 inconclusive."},
+		{"xencheck_exit_code", "Exit code of the judgement, the worst of several releases: 0 nothing at or above the threshold, 1 findings, 3 inconclusive."},
 		{"xencheck_findings", "Number of findings on the host by kind of answer."},
 		{"xencheck_problems", "Number of findings that make the verdict on the host worse, or are in use, by grade, without waived ones."},
 		{"xencheck_waived_findings", "Number of findings on the host and its domains that a waiver sets aside."},
 		{"xencheck_domains", "Number of domains by verdict, waived findings set aside."},
+		{"xencheck_fleet_hosts", "Number of hosts of a fleet by verdict, waived findings included; asked is the release as it was asked for, release the one judged by."},
+		{"xencheck_fleet_upgrade_hosts", "Number of hosts by what judging by another release than the first changes."},
+		{"xencheck_fleet_xen_hosts", "Number of hosts by the release of the Xen that runs or is installed there; empty where none was found."},
+		{"xencheck_fleet_xen_security_support_end_timestamp_seconds", "End of the last day on which the release of that Xen gets security fixes."},
+		{"xencheck_fleet_waiver_hosts", "Number of hosts of which a waiver sets something aside."},
+		{"xencheck_fleet_records", "Number of records read."},
+		{"xencheck_fleet_unusable_records", "Number of records that could not be used."},
+		{"xencheck_fleet_judged_timestamp_seconds", "Start of the day, in UTC, as of which the fleet was judged."},
+		{"xencheck_fleet_exit_code", "Exit code of the judgement of the fleet, the worst of its hosts' and 2 when a record could not be used."},
 	}
 }
 
@@ -69,37 +80,21 @@ func (p *prometheusDocument) Report(_ string, r *Report) error {
 	if err != nil {
 		return err
 	}
-	g.info(r.Tool, r.Statement, r.Choice)
-	if t := r.Host.CollectedAt; t != nil {
-		g.set("xencheck_facts_collected_timestamp_seconds", t.Unix())
-	}
-	g.dates(r.Statement, r.Phase, r.At)
+	g.judged(r.Host, r.At, r.ExitCode)
+	g = g.by(releaseName(r.Statement))
+	g.info(r.Tool, r.Statement, r.Choice, 0)
+	g.dates(r.Statement, r.Phase)
+	g.verdicts(r.Overall, r.wanted())
 
-	for i, a := range append([]rules.Answer{r.Overall}, r.wanted()...) {
-		use := label{"use", a.Intent}
-		if i == 0 {
-			use.value = "overall"
-		}
-		grade, complete := left(a.Grade, a.Complete, a.Counted)
-		oneOf(g, "xencheck_verdict", "grade", grade, grades(), use)
-		value := int64(0)
-		if complete {
-			value = 1
-		}
-		g.set("xencheck_verdict_complete", value, use)
-	}
-	g.set("xencheck_exit_code", int64(r.ExitCode))
-
-	outcome, bad := map[rules.Outcome]int64{}, map[rules.Grade]int64{}
+	bad := map[rules.Grade]int64{}
+	said := map[string]int{}
 	for _, f := range r.hostResults() {
-		outcome[f.Outcome]++
+		said[string(f.Outcome)]++
 		if f.Waived == nil && (f.standing == problem || f.standing == undecided && f.decides) {
 			bad[gradeOf(f.Finding)]++
 		}
 	}
-	for _, o := range outcomes() {
-		g.set("xencheck_findings", outcome[o], label{"outcome", string(o)})
-	}
+	g.findings(said)
 	for _, grade := range grades() {
 		if lessThanGood(grade) || grade == rules.GradeUnknown {
 			g.set("xencheck_problems", bad[grade], label{"grade", string(grade)})
@@ -115,16 +110,44 @@ func (p *prometheusDocument) Domains(_ string, d *Domains) error {
 	if err != nil {
 		return err
 	}
-	g.info(d.Tool, d.Statement, d.Choice)
-	g.dates(d.Statement, d.Phase, d.At)
-	g.set("xencheck_exit_code", int64(d.ExitCode))
+	g.judged(d.Host, d.At, d.ExitCode)
+	g = g.by(releaseName(d.Statement))
+	g.info(d.Tool, d.Statement, d.Choice, 0)
+	g.dates(d.Statement, d.Phase)
 	g.waived(domainResults(d.Domains))
 	g.domains(d.Domains)
 	return nil
 }
 
-func (p *prometheusDocument) Comparison(string, *Comparison) error {
-	return refuse("metrics for Prometheus", "a comparison of releases")
+// Comparison has no samples of what needs the findings. Where two of the
+// releases come to the same statement, such as auto and the one it stands for,
+// that is one release.
+func (p *prometheusDocument) Comparison(_ string, c *Comparison) error {
+	host, err := p.gauges(c.Host.Name)
+	if err != nil {
+		return err
+	}
+	host.judged(c.Host, c.At, c.ExitCode)
+	named := map[string]Statement{}
+	for i, r := range c.Releases {
+		name := releaseName(r.Statement)
+		if is, ok := named[name]; ok && is.Revision == r.Statement.Revision && is.Origin == r.Statement.Origin {
+			continue
+		} else if ok {
+			name = r.Statement.Name // of the same release, by another text
+		}
+		if _, ok := named[name]; ok {
+			continue
+		}
+		named[name] = r.Statement
+		g := host.by(name)
+		g.info(c.Tool, r.Statement, r.Choice, min(int64(i), 1))
+		g.dates(r.Statement, r.Phase)
+		g.verdicts(r.Overall, wanted(r.Overall, r.Answers, c.Intents))
+		g.findings(r.Counts)
+		g.domains(r.Domains)
+	}
+	return nil
 }
 
 // Close writes everything.
@@ -156,10 +179,16 @@ func escapeLabel(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(Clean(s))
 }
 
-// gauges takes the samples of one host.
+// gauges takes the samples that have some labels in common: the host, and the
+// release.
 type gauges struct {
-	into *prometheusDocument
-	host []label
+	into   *prometheusDocument
+	common []label
+}
+
+// by returns what takes the samples of one release.
+func (g *gauges) by(release string) *gauges {
+	return &gauges{g.into, append(slices.Clone(g.common), label{"release", release})}
 }
 
 // gauges refuses a host that cannot be told from one before it: the same
@@ -178,14 +207,14 @@ func (p *prometheusDocument) gauges(host string) (*gauges, error) {
 	p.hosts[host] = true
 	g := &gauges{into: p}
 	if host != "" {
-		g.host = []label{{"host", host}}
+		g.common = []label{{"host", host}}
 	}
 	return g, nil
 }
 
 // set adds a sample.
 func (g *gauges) set(metric string, value int64, labels ...label) {
-	g.into.samples[metric] = append(g.into.samples[metric], sample{append(slices.Clone(g.host), labels...), value})
+	g.into.samples[metric] = append(g.into.samples[metric], sample{append(slices.Clone(g.common), labels...), value})
 }
 
 // oneOf adds one sample for each state something may be in, so that a state
@@ -200,16 +229,49 @@ func oneOf[T ~string](g *gauges, metric, name string, is T, all []T, labels ...l
 	}
 }
 
-// info adds what never changes without somebody changing it.
-func (g *gauges) info(tool string, st Statement, c Choice) {
-	g.set("xencheck_info", 1,
-		label{"version", toolVersion(tool)}, label{"release", st.Release}, label{"revision", st.Revision}, label{"xen", c.Version})
+// judged adds how old the facts and the judgement are, and what it came to.
+func (g *gauges) judged(h *facts.Host, at time.Time, code ExitCode) {
+	if t := h.CollectedAt; t != nil {
+		g.set("xencheck_facts_collected_timestamp_seconds", t.Unix())
+	}
+	g.set("xencheck_judged_timestamp_seconds", at.Unix())
+	g.set("xencheck_exit_code", int64(code))
+}
+
+// info adds what never changes without somebody changing it. Compared is 1 for
+// a release that another one is compared with.
+func (g *gauges) info(tool string, st Statement, c Choice, compared int64) {
+	g.set("xencheck_info", 1, label{"version", toolVersion(tool)}, label{"revision", st.Revision}, label{"xen", c.Version})
+	g.set("xencheck_release_compared", compared)
+}
+
+// verdicts adds how the host stands, waived findings set aside.
+func (g *gauges) verdicts(overall rules.Answer, wanted []rules.Answer) {
+	for i, a := range append([]rules.Answer{overall}, wanted...) {
+		use := label{"use", a.Intent}
+		if i == 0 {
+			use.value = "overall"
+		}
+		grade, complete := left(a.Grade, a.Complete, a.Counted)
+		oneOf(g, "xencheck_verdict", "grade", grade, grades(), use)
+		value := int64(0)
+		if complete {
+			value = 1
+		}
+		g.set("xencheck_verdict_complete", value, use)
+	}
+}
+
+// findings counts findings by kind of answer.
+func (g *gauges) findings(outcome map[string]int) {
+	for _, o := range outcomes() {
+		g.set("xencheck_findings", int64(outcome[string(o)]), label{"outcome", string(o)})
+	}
 }
 
 // dates adds where the release stands. A date that the statement does not give
 // has no sample.
-func (g *gauges) dates(st Statement, phase support.Phase, at time.Time) {
-	g.set("xencheck_judged_timestamp_seconds", at.Unix())
+func (g *gauges) dates(st Statement, phase support.Phase) {
 	for _, d := range []struct {
 		metric, date string
 		days         int // to add: the end of a day is the start of the next
@@ -218,12 +280,18 @@ func (g *gauges) dates(st Statement, phase support.Phase, at time.Time) {
 		{"xencheck_support_end_timestamp_seconds", st.SupportedUntil, 1},
 		{"xencheck_security_support_end_timestamp_seconds", st.SecuritySupportUntil, 1},
 	} {
-		if t, err := time.Parse(time.DateOnly, d.date); err == nil {
-			g.set(d.metric, t.AddDate(0, 0, d.days).Unix())
-		}
+		g.date(d.metric, d.date, d.days)
 	}
 	oneOf(g, "xencheck_release_phase", "phase", phase,
 		[]support.Phase{support.FullSupport, support.SecurityOnly, support.Ended, support.Unreleased, support.PhaseUnknown})
+}
+
+// date adds the start of the day that comes some days after a date, unless there
+// is none.
+func (g *gauges) date(metric, date string, days int, labels ...label) {
+	if t, err := time.Parse(time.DateOnly, date); err == nil {
+		g.set(metric, t.AddDate(0, 0, days).Unix(), labels...)
+	}
 }
 
 // waived counts the findings that are set aside.

@@ -107,16 +107,18 @@ func (r *Report) deciding() map[int]bool {
 
 // wanted returns the answers that the exit code follows from, that to the first
 // question first.
-func (r *Report) wanted() []rules.Answer {
+func (r *Report) wanted() []rules.Answer { return wanted(r.Overall, r.Answers, r.Intents) }
+
+func wanted(overall rules.Answer, answers []rules.Answer, intents []string) []rules.Answer {
 	var out []rules.Answer
-	for _, a := range r.Answers {
-		asked := a.Intent == r.Overall.Intent || slices.Contains(r.Intents, a.Intent)
+	for _, a := range answers {
+		asked := a.Intent == overall.Intent || slices.Contains(intents, a.Intent)
 		if asked && !slices.ContainsFunc(out, func(o rules.Answer) bool { return o.Intent == a.Intent }) {
 			out = append(out, a)
 		}
 	}
 	if len(out) == 0 {
-		return []rules.Answer{r.Overall}
+		return []rules.Answer{overall}
 	}
 	return out
 }
