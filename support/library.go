@@ -186,7 +186,13 @@ func (l *Library) add(s *Statement) error {
 
 // readStatement reads and parses a file, at most maxSize bytes of it and only
 // when it is a regular file: opening a FIFO would wait for ever.
-func readStatement(dir fs.FS, name string) (*Statement, error) {
+// A fault in reading it costs this one statement.
+func readStatement(dir fs.FS, name string) (s *Statement, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s, err = nil, fmt.Errorf("%q: internal error: %v", name, p)
+		}
+	}()
 	info, err := fs.Stat(dir, name)
 	if err != nil {
 		return nil, err

@@ -119,6 +119,30 @@ func TestLibraryOverrides(t *testing.T) {
 	}
 }
 
+// faulty has a fault when one of its files is opened.
+type faulty struct{ fstest.MapFS }
+
+func (f faulty) Open(name string) (fs.File, error) {
+	if name == "odd.md" {
+		panic("boom")
+	}
+	return f.MapFS.Open(name)
+}
+
+// A fault in reading one statement costs that one.
+func TestLibrarySurvives(t *testing.T) {
+	l, errs := NewLibrary(faulty{fstest.MapFS{
+		"odd.md": {Data: []byte("whatever")},
+		"ten.md": {Data: []byte("# Release Support\n\n    Xen-Version: 4.30\n\n# Feature Support\n\n## A\n\n    Status: Supported\n")},
+	}})
+	if len(errs) != 1 || errs[0].Error() != `"odd.md": internal error: boom` {
+		t.Errorf("errors %v", errs)
+	}
+	if _, err := l.Open("4.30"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestIdentify(t *testing.T) {
 	l, _ := NewLibrary(nil)
 	s, err := l.Read("seed", shared(t, "seeds", "SUPPORT-4.18-rendered.txt"))

@@ -88,19 +88,19 @@ func runEvaluate(s *streams, o *evaluateOptions, files []string) error {
 	code := report.ExitOK
 	fails := func(err error) {
 		s.line(err.Error())
-		code = code.Worse(report.ExitUsage)
+		code = code.Worse(codeOf(err))
 	}
 	err := s.deliver(o.display.output, func(w io.Writer) error {
 		doc := o.display.document(w, s, true)
 		for _, file := range files {
-			hosts, err := s.hostsOf(file)
-			if err != nil {
+			var hosts []*facts.Host
+			if err := survive(file, func() (err error) { hosts, err = s.hostsOf(file); return err }); err != nil {
 				fails(err)
 				continue
 			}
 			for _, h := range hosts {
-				r, err := j.report(h, o.xen)
-				if err != nil {
+				var r *report.Report
+				if err := survive(file, func() (err error) { r, err = j.report(h, o.xen); return err }); err != nil {
 					fails(named(file, err))
 					continue
 				}

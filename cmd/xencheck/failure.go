@@ -52,6 +52,26 @@ func result(c report.ExitCode) error {
 	return verdict(c)
 }
 
+// survive takes a step of many, which is about a file: a fault in it is an error
+// of that step, and the others are taken all the same.
+func survive(file string, step func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &failure{report.ExitInternal, named(file, fmt.Errorf("internal error: %v", p))}
+		}
+	}()
+	return step()
+}
+
+// codeOf returns the exit code of an error of an input.
+func codeOf(err error) report.ExitCode {
+	var f *failure
+	if errors.As(err, &f) {
+		return f.code
+	}
+	return report.ExitUsage
+}
+
 // plainPath takes the operation out of a file system error: what was done to
 // the file says nothing to a user.
 func plainPath(err error) error {

@@ -80,7 +80,7 @@ func named(name string, err error) error {
 	if rest, ok := strings.CutPrefix(err.Error(), strconv.Quote(name)+" is "); ok {
 		return fmt.Errorf("%s: %s", shown, rest)
 	}
-	if strings.HasPrefix(err.Error(), name+":") {
+	if strings.HasPrefix(err.Error(), shown+":") {
 		return err
 	}
 	return at(shown, err)

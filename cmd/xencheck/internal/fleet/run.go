@@ -10,6 +10,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"io"
 	"runtime"
 	"time"
@@ -162,6 +163,26 @@ func (r *run) flush() error {
 	return nil
 }
 
+// hand gives a record to a sink. One that the sink has a fault with becomes one
+// that could not be used; those before it in line have it as it was.
+func (r *run) hand(s Sink, res *Result) error {
+	err := tellSink(s, res)
+	if errors.Is(err, ErrFault) && res.Err == nil {
+		*res = Result{Place: res.Place, Err: err}
+		err = tellSink(s, res)
+	}
+	return err
+}
+
+func tellSink(s Sink, res *Result) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault(p)
+		}
+	}()
+	return s.Record(res)
+}
+
 // take counts a batch and hands it to the sinks.
 func (r *run) take(b *batch) error {
 	if b.err != nil {
@@ -170,16 +191,16 @@ func (r *run) take(b *batch) error {
 	r.tally.bytes += int64(len(b.bytes))
 	for i := range b.results {
 		res := &b.results[i]
+		for _, s := range r.sinks {
+			if err := r.hand(s, res); err != nil {
+				return err
+			}
+		}
 		r.tally.records++
 		if res.Err != nil {
 			r.tally.fail(res.Place, res.Err)
 		} else {
 			r.tally.count(b.boiled[i])
-		}
-		for _, s := range r.sinks {
-			if err := s.Record(res); err != nil {
-				return err
-			}
 		}
 	}
 	for i, s := range r.renderers {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -440,8 +441,87 @@ type faultier struct{ Finisher }
 
 func (faultier) Render([]byte, *Result) ([]byte, error) { panic("boom") }
 
+// touchy has a fault with one host.
+type touchy struct{ lines }
+
+func (s *touchy) Record(r *Result) error {
+	if r.Err == nil && r.Host.Name == "odd" {
+		panic("boom")
+	}
+	return s.lines.Record(r)
+}
+
+// touchyText has it when it renders.
+type touchyText struct {
+	Finisher
+	out  bytes.Buffer
+	fail error
+}
+
+func (s *touchyText) Render(d []byte, r *Result) ([]byte, error) {
+	switch {
+	case r.Err != nil:
+		return fmt.Appendf(d, "%s %v\n", r.Place, r.Err), nil
+	case r.Host.Name != "odd":
+		return fmt.Appendf(d, "%s %s\n", r.Place, r.Host.Name), nil
+	case s.fail != nil:
+		return append(d, "half of it"...), s.fail
+	}
+	panic("boom")
+}
+
+func (s *touchyText) Write(b []byte) error       { s.out.Write(b); return nil }
+func (s *touchyText) Finish(*report.Fleet) error { return nil }
+
+// seatless gives out no seat until somebody has asked a few times.
+type seatless struct {
+	words
+	asked *atomic.Int32
+}
+
+func (s seatless) Seat() Seat {
+	if s.asked.Add(1) == 1 {
+		panic("boom")
+	}
+	return s.words.Seat()
+}
+
+// Whatever has a fault with a record, a judge, a sink or a renderer: it costs
+// that record, and no other.
+func TestFaultsOfOneRecord(t *testing.T) {
+	in := record("a", "", 1) + "\n" + record("odd", "", 1) + "\n" + record("b", "", 1) + "\n"
+	run := func(in string, sinks ...Sink) *report.Fleet {
+		t.Helper()
+		o := options(strings.NewReader(in), sinks...)
+		o.Workers = 1
+		f, err := Run(t.Context(), o)
+		if err != nil || f.Records != 3 || f.Bad != 1 || f.Hosts != 2 || f.ExitCode != report.ExitInternal {
+			t.Errorf("%v, %d records, %d bad, %d hosts, exit code %v", err, f.Records, f.Bad, f.Hosts, f.ExitCode)
+		}
+		return f
+	}
+	sink := &touchy{}
+	run(in, sink)
+	if len(sink.got) != 3 || !strings.HasPrefix(sink.got[0], "standard input:1@0 a ") || !strings.HasSuffix(sink.got[1], "internal error: boom") || !strings.Contains(sink.got[2], " b ") {
+		t.Errorf("%q", sink.got)
+	}
+	for _, fail := range []error{nil, errors.New("boom")} {
+		text, other := &touchyText{fail: fail}, &touchyText{fail: fail}
+		run(in, text, other)
+		want := "standard input:1 a\nstandard input:2 internal error: boom\nstandard input:3 b\n"
+		if text.out.String() != want || other.out.String() != want {
+			t.Errorf("%q and %q, want %q", text.out.String(), other.out.String(), want)
+		}
+	}
+	o := options(strings.NewReader(in))
+	o.Workers, o.Judge = 1, seatless{o.Judge.(words), new(atomic.Int32)}
+	if f, err := Run(t.Context(), o); err != nil || f.Bad != 1 || f.Hosts != 2 {
+		t.Errorf("a judge without a seat: %v, %d bad, %d hosts", err, f.Bad, f.Hosts)
+	}
+}
+
 // A fault in here never ends the process: of a reader it costs the rest of its
-// input, of what is written it ends the run.
+// input, of what is written it ends the run where not even the error can be.
 func TestFaults(t *testing.T) {
 	good := record("good", "", 1) + "\n"
 	l := &lines{}

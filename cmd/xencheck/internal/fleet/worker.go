@@ -26,14 +26,17 @@ type worker struct {
 	seat       Seat
 	judgements []Judgement
 	boiler     *boiler
+	lengths    []int  // room of render
 	slow       uint64 // records that were not decoded the fast way
 }
 
-func newWorker(r *run) *worker {
-	return &worker{
-		run: r, decoder: new(hostjson.Decoder), seat: r.o.Judge.Seat(),
-		judgements: make([]Judgement, len(r.o.Releases)), boiler: r.tally.boiler(),
-	}
+func newWorker(r *run) *worker { return &worker{run: r} }
+
+// equip gives a worker what it works with: at the beginning, and after a fault,
+// which may have left it in any state.
+func (w *worker) equip() {
+	w.decoder, w.seat, w.boiler = new(hostjson.Decoder), w.o.Judge.Seat(), w.tally.boiler()
+	w.judgements = make([]Judgement, len(w.o.Releases))
 }
 
 // work judges a batch and renders what is wanted of it. What fails besides the
@@ -65,7 +68,13 @@ func (w *worker) work(ctx context.Context, b *batch) {
 
 // lookInto looks into a line that was handed out in haste, and tells what it
 // holds unless that is one object.
-func (w *worker) lookInto(ctx context.Context, b *batch, it *item) bool {
+func (w *worker) lookInto(ctx context.Context, b *batch, it *item) (told bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.tell(b, Result{Place: it.place, Err: fault(p)}, boiled{})
+			told = true
+		}
+	}()
 	p := piece{line: it.place.Line, offset: it.place.Offset, data: it.data, then: it.then}
 	s := p.again()
 	first, err := s.next(true)
@@ -80,12 +89,14 @@ func (w *worker) lookInto(ctx context.Context, b *batch, it *item) bool {
 	return true
 }
 
-// tell hands on what became of a record.
+// tell hands on what became of a record. One that cannot be written is one that
+// could not be used.
 func (w *worker) tell(b *batch, res Result, boiled boiled) {
-	for k, s := range w.renderers {
-		var err error
-		if b.out[k], err = s.Render(b.out[k], &res); err != nil {
-			b.err = fmt.Errorf("%w: %w", ErrFault, err)
+	if err := w.render(b, &res); err != nil {
+		again := res.Err != nil
+		res = Result{Place: res.Place, Err: err}
+		if again || w.render(b, &res) != nil {
+			b.err = err
 			return
 		}
 	}
@@ -96,17 +107,45 @@ func (w *worker) tell(b *batch, res Result, boiled boiled) {
 	b.boiled = append(b.boiled, boiled)
 }
 
+// render has all renderers append a record to a batch, or none of them.
+func (w *worker) render(b *batch, res *Result) (err error) {
+	w.lengths = w.lengths[:0]
+	for _, out := range b.out {
+		w.lengths = append(w.lengths, len(out))
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault(p)
+		}
+		if err != nil {
+			for k, n := range w.lengths {
+				b.out[k] = b.out[k][:n]
+			}
+		}
+	}()
+	for k, s := range w.renderers {
+		if b.out[k], err = s.Render(b.out[k], res); err != nil {
+			return fmt.Errorf("%w: %w", ErrFault, err)
+		}
+	}
+	return nil
+}
+
 // one judges one record. A fault in here costs this record, and no other.
 func (w *worker) one(ctx context.Context, b *batch, it *item) (res Result, boiled boiled) {
-	if len(w.sinks) > 0 {
-		w.decoder, w.judgements = new(hostjson.Decoder), make([]Judgement, len(w.o.Releases))
-	}
 	res = Result{Place: it.place, Err: it.err}
 	defer func() {
 		if p := recover(); p != nil {
 			res = Result{Place: it.place, Err: fault(p)}
+			w.seat = nil
 		}
 	}()
+	switch {
+	case w.seat == nil:
+		w.equip()
+	case len(w.sinks) > 0:
+		w.decoder, w.judgements = new(hostjson.Decoder), make([]Judgement, len(w.o.Releases))
+	}
 	if res.Err == nil {
 		res.Host, res.Err = w.host(ctx, it)
 	}

@@ -47,14 +47,19 @@ func (l *Lines) Append(dst []byte, v any) ([]byte, error) {
 		return AppendLine(dst, v)
 	}
 	a := line{memory: l}
-	l.mu.RLock()
-	out, err := write(&a, dst, reflect.ValueOf(v))
-	l.mu.RUnlock()
+	out, err := l.write(&a, dst, reflect.ValueOf(v), write)
 	if err != nil {
 		return dst, fmt.Errorf("encode report: %w", err)
 	}
 	l.remember(a.met)
 	return append(out, '\n'), nil
+}
+
+// write makes a line while nothing is added to what is remembered.
+func (l *Lines) write(a *line, dst []byte, v reflect.Value, write appender) ([]byte, error) {
+	l.mu.RLock()
+	defer l.mu.RUnlock() // also after a panic: others go on
+	return write(a, dst, v)
 }
 
 // remember adds what was met while a line was made.
