@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/xencheck/xencheck/probe/armcore"
 	"github.com/xencheck/xencheck/probe/facts"
-	"github.com/xencheck/xencheck/probe/internal/armcore"
 	"github.com/xencheck/xencheck/probe/internal/cpulist"
 	"github.com/xencheck/xencheck/probe/internal/procfs"
 	"github.com/xencheck/xencheck/probe/internal/xldmesg"

@@ -12,9 +12,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/xencheck/xencheck/probe/armcore"
 	"github.com/xencheck/xencheck/probe/facts"
 	"github.com/xencheck/xencheck/probe/internal/acpi"
-	"github.com/xencheck/xencheck/probe/internal/armcore"
 	"github.com/xencheck/xencheck/probe/internal/board"
 	"github.com/xencheck/xencheck/probe/internal/cpuinfo"
 	"github.com/xencheck/xencheck/probe/internal/procfs"

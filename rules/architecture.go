@@ -335,7 +335,7 @@ func (j *judging) core(r support.CoreRange) (Tri, string) {
 	any := No
 	why := ""
 	for _, c := range used {
-		switch m, w := matchCore(r, c); m {
+		switch m, w := j.matchCore(r, c); m {
 		case Yes:
 			any, why = Yes, ""
 		case Maybe:
@@ -354,20 +354,13 @@ func (j *judging) core(r support.CoreRange) (Tri, string) {
 }
 
 // matchCore compares a core of the statement's with one of the host's.
-func matchCore(r support.CoreRange, c facts.ArmCore) (Tri, string) {
-	want := coreName(r.Name)
-	if c.Name == "" {
-		// Cortex and Neoverse are Arm Ltd's own names (implementer 0x41).
-		if c.Implementer != 0x41 && c.MIDR != "" && (strings.HasPrefix(want, "cortex") || strings.HasPrefix(want, "neoverse")) {
-			return No, ""
-		}
-		return Maybe, "the core " + coreWords(c) + " has no known name"
+func (j *judging) matchCore(r support.CoreRange, c facts.ArmCore) (Tri, string) {
+	if c.Name == "" && c.MIDR == "" {
+		return Maybe, "the core has no known name"
 	}
-	same := false
-	for _, n := range strings.Split(c.Name, "/") {
-		same = same || coreName(n) == want
-	}
-	switch {
+	switch same, known := j.names[r.Name].Is(c.Implementer, c.Part); {
+	case !known:
+		return Maybe, "whether the core " + coreWords(c) + " is what the row calls " + r.Name + " is not known"
 	case !same:
 		return No, ""
 	case r.All:
@@ -378,24 +371,6 @@ func matchCore(r support.CoreRange, c facts.ArmCore) (Tri, string) {
 		return Yes, ""
 	}
 	return No, ""
-}
-
-// coreName folds the ways a core's name is written: "ARM Cortex A57",
-// "Cortex-A57".
-func coreName(s string) string {
-	var b strings.Builder
-	for _, r := range strings.ToLower(s) {
-		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '+' {
-			b.WriteRune(r)
-		}
-	}
-	n := b.String()
-	for _, brand := range []string{"cortex", "neoverse"} {
-		if rest, ok := strings.CutPrefix(n, "arm"); ok && strings.HasPrefix(rest, brand) {
-			return rest
-		}
-	}
-	return n
 }
 
 func coreWords(c facts.ArmCore) string {
@@ -434,7 +409,7 @@ func (j *judging) parkedNote(row *entry) []string {
 		if c.MIDR == boot.MIDR && c.Name == boot.Name {
 			continue
 		}
-		if m, _ := matchCore(*t.Core, c); m != No {
+		if m, _ := j.matchCore(*t.Core, c); m != No {
 			notes = append(notes, "CPUs "+c.CPUs+" are "+coreWords(c)+", which the row may name. Xen parks them because they differ from the boot CPU ("+
 				coreWords(boot)+"); with hmp-unsafe on its command line, or booted from one of them, the row would apply.")
 		}
@@ -464,7 +439,7 @@ func (j *judging) errataNotes(row *entry) []string {
 func (j *judging) named(c facts.ArmCore) bool {
 	for _, row := range j.st.Rows {
 		if t, ok := row.Applies.Term(support.TermCore); ok {
-			if m, _ := matchCore(*t.Core, c); m == Yes {
+			if m, _ := j.matchCore(*t.Core, c); m == Yes {
 				return true
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/xencheck/xencheck/probe/armcore"
 	"github.com/xencheck/xencheck/probe/facts"
 	"github.com/xencheck/xencheck/support"
 )
@@ -15,15 +16,16 @@ import (
 type Judge struct {
 	st           *support.Statement
 	rules        []Rule
-	entries      []entry         // one for each row, in the order of the statement
-	byKey        map[string]int  // index in entries
-	shares       [][]*entry      // the rows of each rule
-	rest         []*entry        // rows that no rule claims
-	doubted      bool            // something in the statement was not understood
-	major, minor int             // the release of the statement
-	sections     map[string]*Ref // to cite the prose of a section, by anchor
-	ends         map[string]*Ref // to cite a date of the header, by its name
-	desks        sync.Pool       // of *desk
+	entries      []entry                 // one for each row, in the order of the statement
+	byKey        map[string]int          // index in entries
+	shares       [][]*entry              // the rows of each rule
+	rest         []*entry                // rows that no rule claims
+	doubted      bool                    // something in the statement was not understood
+	major, minor int                     // the release of the statement
+	sections     map[string]*Ref         // to cite the prose of a section, by anchor
+	ends         map[string]*Ref         // to cite a date of the header, by its name
+	names        map[string]armcore.Name // what the names of cores in rows mean
+	desks        sync.Pool               // of *desk
 }
 
 // entry is a row with what is worked out of it once.
@@ -38,7 +40,7 @@ type entry struct {
 
 // Compile makes a statement ready to judge.
 func Compile(st *support.Statement) *Judge {
-	c := &Judge{st: st, rules: List(), entries: make([]entry, len(st.Rows)), byKey: make(map[string]int, len(st.Rows)), sections: map[string]*Ref{}, ends: map[string]*Ref{}}
+	c := &Judge{st: st, rules: List(), entries: make([]entry, len(st.Rows)), byKey: make(map[string]int, len(st.Rows)), sections: map[string]*Ref{}, ends: map[string]*Ref{}, names: map[string]armcore.Name{}}
 	release := st.Header.Release()
 	c.major, c.minor = parseRelease(release)
 	for name, d := range map[string]support.Field{fullEnds: st.Header.SupportedUntil, securityEnds: st.Header.SecuritySupportUntil} {
@@ -62,6 +64,11 @@ func Compile(st *support.Statement) *Judge {
 			Key: row.Key, Section: row.Section, Feature: row.Feature, Qualifier: row.Qualifier, Value: row.Value, Line: row.Line,
 		}
 		c.entries[i] = entry{Row: row, ref: &refs[i], title: title(row), usage: usageOf(row), guest: guestRowOf(row)}
+		for _, t := range row.Applies.Terms {
+			if t.Kind == support.TermCore {
+				c.names[t.Core.Name] = armcore.Find(t.Core.Name)
+			}
+		}
 		if n, ok := needsOf(row); ok {
 			c.entries[i].needs = n.words()
 		}

@@ -173,8 +173,34 @@ func TestCores(t *testing.T) {
 			t.Errorf("another designer's core cannot be a Cortex: %s", v.Overall.Grade)
 		}
 		future := core("", 0x41, 0xdff, 0, 0, "0")
-		if v := Evaluate(statement(t, "4.22"), arm64(cores(future)), Options{At: now}); v.Overall.Grade != GradeUnknown {
-			t.Errorf("an Arm core without a name might be any: %s", v.Overall.Grade)
+		if v := Evaluate(statement(t, "4.22"), arm64(cores(future)), Options{At: now}); v.Overall.Grade != GradeSupported {
+			t.Errorf("no core without a name is one of those the rows name, which have parts of their own: %s", v.Overall.Grade)
+		}
+		nobody := facts.ArmCore{Count: 1}
+		if v := Evaluate(statement(t, "4.22"), arm64(cores(nobody)), Options{At: now}); v.Overall.Grade != GradeUnknown {
+			t.Errorf("a core of which nothing is known might be any: %s", v.Overall.Grade)
+		}
+	})
+	t.Run("the names rows may use", func(t *testing.T) {
+		for _, tt := range []struct {
+			row  string
+			core facts.ArmCore
+			want Grade
+		}{
+			{"ThunderX2 r0p0-r0p1", core("ThunderX2-99xx", 0x43, 0xaf, 0, 1, "0"), GradeNotSecurity},
+			{"Cavium ThunderX r1p0-r1p1", core("ThunderX-88XX", 0x43, 0xa1, 1, 1, "0"), GradeNotSecurity},
+			{"AmpereOne r0p0", core("Ampere-1", 0xc0, 0xac3, 0, 0, "0"), GradeNotSecurity},
+			{"Firestorm r1p1", core("Firestorm-M1", 0x61, 0x23, 1, 1, "0"), GradeNotSecurity},
+			{"TSV110 r1p0", core("Kunpeng-920", 0x48, 0xd01, 1, 0, "0"), GradeNotSecurity},
+			{"Graviton3 r1p1", core("Neoverse-V1", 0x41, 0xd40, 1, 1, "0"), GradeUnknown},
+			{"Cortex Z900 r0p0-r1p1", core("", 0x41, 0xdff, 1, 1, "0"), GradeUnknown},
+			{"Cortex Z900 r0p0-r1p1", core("Cortex-A57", 0x41, 0xd07, 1, 1, "0"), GradeSupported},
+			{"Cortex A77 r0p0-r1p0", core("Cortex-A77", 0x48, 0xd41, 0, 0, "0"), GradeUnknown},
+		} {
+			s := text(t, "## Host Architecture\n\n### ARM v8\n\n    Status: Supported\n    Status, "+tt.row+": Supported, not security supported\n")
+			if v := Evaluate(s, arm64(cores(tt.core)), Options{At: now}); v.Overall.Grade != tt.want {
+				t.Errorf("%s on %s: %s, want %s", tt.row, tt.core.MIDR, v.Overall.Grade, tt.want)
+			}
 		}
 	})
 	t.Run("any core a later statement names", func(t *testing.T) {

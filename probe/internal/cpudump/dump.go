@@ -15,8 +15,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/xencheck/xencheck/probe/armcore"
 	"github.com/xencheck/xencheck/probe/facts"
-	"github.com/xencheck/xencheck/probe/internal/armcore"
 )
 
 // Format is a spelling of a dump.

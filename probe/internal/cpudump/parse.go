@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/xencheck/xencheck/probe/internal/armcore"
+	"github.com/xencheck/xencheck/probe/armcore"
 )
 
 const (

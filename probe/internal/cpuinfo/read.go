@@ -10,8 +10,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/xencheck/xencheck/probe/armcore"
 	"github.com/xencheck/xencheck/probe/facts"
-	"github.com/xencheck/xencheck/probe/internal/armcore"
 	"github.com/xencheck/xencheck/probe/internal/cpulist"
 )
 

@@ -1,6 +1,9 @@
 package armcore
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Profile is an architecture profile: what kind of machine a core is for.
 type Profile byte
@@ -90,42 +93,71 @@ func (c Core) VirtualizationExtensions() (has, known bool) {
 }
 
 // Match reports whether a core is the one that a name means, and whether that
-// can be told. Case, blanks and punctuation do not count, and the vendor may
-// stand in front: "Cortex A57", "cortex-a57" and "ARM Cortex-A57" are the same
-// core.
-//
-// It cannot be told (known is false) when neither the name nor the part is in
-// the table, so that the one may be the other; nor when a licensee sells the
-// named design under its own implementer code, because its revisions need not
-// be those of the original.
+// can be told: see [Name.Is].
 func Match(name string, implementer, part int) (matches, known bool) {
+	return Find(name).Is(implementer, part)
+}
+
+// Name is what a name means. It is looked up once and asked for many cores.
+type Name struct {
+	own      bool       // Arm Ltd's own naming, in which a core has one name
+	meant    []midrPart // the cores it names
+	licensed []midrPart // what licensees sell of the design
+}
+
+// midrPart is what of a MIDR tells designs apart.
+type midrPart struct{ implementer, part int }
+
+// Find looks a name up. Case, blanks and punctuation do not count, and the
+// vendor may stand in front: "Cortex A57", "cortex-a57" and "ARM Cortex-A57"
+// are the same core.
+func Find(name string) Name {
 	wanted := fold(name)
 	if wanted == "" {
-		return false, false
+		return Name{}
 	}
+	bare := strings.TrimPrefix(wanted, "arm")
+	n := Name{own: strings.HasPrefix(bare, "cortex") || strings.HasPrefix(bare, "neoverse")}
 	for _, l := range licensed {
-		if l.implementer == implementer && l.part == part && means(wanted, l.name, implementerARM) {
-			return false, false
-		}
-	}
-	// A part with a name is told from every other name, and a name with a part
-	// from every other part.
-	_, known = Lookup(implementer, part)
-	try := func(i, p int, names string) {
-		if means(wanted, names, i) {
-			known = true
-			matches = matches || i == implementer && p == part
+		if means(wanted, l.name, implementerARM) {
+			n.licensed = append(n.licensed, midrPart{l.implementer, l.part})
 		}
 	}
 	for _, e := range table {
-		if !borrowed(e) {
-			try(e.implementer, e.part, e.name)
+		if !borrowed(e) && means(wanted, e.name, e.implementer) {
+			n.meant = append(n.meant, midrPart{e.implementer, e.part})
 		}
 	}
 	for _, a := range aliases {
-		try(a.implementer, a.part, a.name)
+		if means(wanted, a.name, a.implementer) {
+			n.meant = append(n.meant, midrPart{a.implementer, a.part})
+		}
 	}
-	return matches, known
+	return n
+}
+
+// Is reports whether a core is the one that the name means, and whether that
+// can be told.
+//
+// It cannot be told (known is false) when neither the name nor the part is in
+// the table, so that the one may be the other; nor when the name is a product's
+// that nobody listed, such as Graviton, since products are made of cores with
+// names of their own; nor when a licensee sells the named design under its own
+// implementer code, because its revisions need not be those of the original.
+func (n Name) Is(implementer, part int) (matches, known bool) {
+	p := midrPart{implementer, part}
+	switch {
+	case slices.Contains(n.licensed, p):
+		return false, false
+	case slices.Contains(n.meant, p):
+		return true, true
+	case len(n.meant) > 0:
+		return false, true // a name with a part is told from every other part
+	}
+	// Arm's own names are told from a part that has another name, or that is
+	// another company's.
+	_, known = Lookup(implementer, part)
+	return false, n.own && (known || implementer != implementerARM)
 }
 
 // borrowed reports whether an entry goes by the name of the design it licenses.

@@ -107,6 +107,13 @@ func TestMatch(t *testing.T) {
 		{"Cortex-Q99", 0x41, unknownPart, false, false},
 		// A part with a name of its own is no core of another name.
 		{"Cortex-Q99", 0x41, 0xd07, false, true},
+		// Nor is another company's part, whoever made it.
+		{"Cortex-Q99", 0x62, unknownPart, false, true},
+		// A product's name may be that of any core.
+		{"Graviton3", 0x41, 0xd40, false, false},
+		{"Firestorm", 0x61, 0x023, true, true},
+		{"ThunderX2", 0x43, 0x0af, true, true},
+		{"AmpereOne", 0xc0, 0xac3, true, true},
 		// Licensees count revisions their own way.
 		{"Cortex A77", 0x48, 0xd41, false, false},
 		{"Cortex A76", 0x48, 0xd41, false, true},
