@@ -28,18 +28,30 @@ func (s *session) mixed(name string) bool {
 	return slices.Contains(f.Any, name) && !slices.Contains(f.All, name)
 }
 
+// archOfX86 goes by long mode. A 64-bit kernel proves it where nothing else
+// tells; a 32-bit one proves nothing.
 func (s *session) archOfX86() facts.Observed[facts.Arch] {
 	lm := s.longMode()
 	long, ok := lm.Get()
+	kernel := s.host.Machine.KernelArch
+	name, _ := kernel.Get()
+	arch, certain := procfs.MachineArch(name)
+	certain = certain && arch == facts.X86_64
 	switch {
-	case !ok && s.cpuinfo == nil && s.dump == nil:
-		return facts.Observed[facts.Arch]{} // the kernel or the tables may tell
-	case !ok:
-		return facts.Not[facts.Arch](lm.Problem)
-	case long:
+	case ok && !long && certain:
+		return facts.Disagree[facts.Arch](
+			facts.Conflict{Value: "a 64-bit kernel", Source: kernel.Source},
+			facts.Conflict{Value: "no long mode", Source: lm.Source})
+	case ok && long:
 		return facts.Is(facts.X86_64, lm.Source)
+	case ok:
+		return facts.Is(facts.X86_32, lm.Source)
+	case certain:
+		return facts.Is(facts.X86_64, kernel.Source)
+	case s.cpuinfo == nil && s.dump == nil:
+		return facts.Observed[facts.Arch]{} // the tables may tell
 	}
-	return facts.Is(facts.X86_32, lm.Source)
+	return facts.Not[facts.Arch](lm.Problem)
 }
 
 func (s *session) longMode() facts.Observed[bool] {

@@ -15,9 +15,13 @@ var architectureRule = Rule{
 		"An x86 without long mode, an Armv7 without virtualization extensions, an Arm that is not handed over in EL2 (Hyp mode) " +
 		"and an architecture without any row are outside the statement. " +
 		"From inside a guest of Xen the host beneath cannot be judged.",
-	Rows:  []string{"x86-64", "arm-v7-virtualization-extensions", "arm-v8"},
+	Rows:  architectureHeadings,
 	judge: func(j *judging, rows []*entry) []Finding { return j.architecture(rows) },
 }
+
+// architectureHeadings are the headings that releases have had. What else
+// stands under Host Architecture goes to the same rule.
+var architectureHeadings = []string{"x86-64", "arm-v7-virtualization-extensions", "arm-v8"}
 
 // The kinds of machine that headings under "Host Architecture" speak of.
 type machineClass int
@@ -27,20 +31,28 @@ const (
 	x86Class
 	armv7Class
 	armv8Class
+	armv9Class // a CPU of it is an Armv8 one to everything but such a heading
 )
 
 // class tells what a heading speaks of.
 func class(row *entry) machineClass {
 	t := strings.ToLower(row.Feature)
-	switch {
-	case row.Heading == "x86-64":
-		return x86Class
-	case row.Applies.Arch != "arm" && row.Applies.Arch != "arm32" && row.Applies.Arch != "arm64":
-		return otherClass
-	case strings.Contains(t, "v7"):
-		return armv7Class
-	case strings.Contains(t, "v8"):
-		return armv8Class
+	switch row.Applies.Arch {
+	case "x86":
+		switch t {
+		case "x86-64", "x86_64", "amd64", "x86":
+			return x86Class
+		}
+	case "arm", "arm32", "arm64":
+		switch {
+		case strings.HasSuffix(t, "-r") || strings.HasSuffix(t, "-m"): // another profile
+		case strings.Contains(t, "v7"):
+			return armv7Class
+		case strings.Contains(t, "v8"):
+			return armv8Class
+		case strings.Contains(t, "v9"):
+			return armv9Class
+		}
 	}
 	return otherClass
 }
@@ -73,10 +85,13 @@ func (j *judging) hostClass() (c machineClass, known bool) {
 func (j *judging) architecture(rows []*entry) []Finding {
 	out := j.findings(rows)
 	host, known := j.hostClass()
-	covered := false
+	covered, perhaps := false, ""
 	for _, row := range rows {
 		f := j.about(row)
 		c := class(row)
+		if c == armv9Class && host == armv8Class {
+			c = otherClass
+		}
 		switch a, why := j.isArch(row.Applies.Arch); {
 		case a == No:
 			out = append(out, notAbout(f, why))
@@ -94,6 +109,8 @@ func (j *judging) architecture(rows []*entry) []Finding {
 			// architecture: this one may be meant.
 			f.For = []string{Base}
 			f.Outcome, f.Why = NotEvaluated, "No rule of this version of xencheck knows this heading; it may be about this host."
+			f.Do = "Read the line in the statement and decide by hand."
+			perhaps = "line " + itoa(row.Line) + ", " + quote(row.title) + ", may be about it"
 			out = append(out, f)
 			continue
 		}
@@ -105,11 +122,19 @@ func (j *judging) architecture(rows []*entry) []Finding {
 	}
 	if !covered {
 		f := Finding{Title: "Host architecture", Applies: Yes, InUse: Yes, For: []string{Base}, Seen: []Seen{j.archSeen()}}
-		if known {
+		if perhaps == "" {
+			perhaps = j.doubtOf(architectureHeadings)
+		}
+		switch {
+		case known && perhaps != "":
+			f.Outcome = NotEvaluated
+			f.Why = "No row under Host Architecture is known to cover " + j.machineWords() + ", but " + perhaps + "."
+			f.Do = "Read that line of the statement and decide by hand."
+		case known:
 			f.Outcome, f.Level, f.Stated = Outside, support.NothingSaid, support.NothingSaid
 			f.Why = "No row under Host Architecture covers " + j.machineWords() + "."
 			f.Do = "Use a machine of an architecture that the statement lists."
-		} else {
+		default:
 			f = unreadable(f, "The machine's architecture is not known.")
 			f.Do = remedy(j.h.Machine.Arch)
 		}

@@ -20,6 +20,7 @@ type Judge struct {
 	byKey        map[string]int          // index in entries
 	shares       [][]*entry              // the rows of each rule
 	rest         []*entry                // rows that no rule claims
+	strangers    []stranger              // headings nobody has heard of
 	doubted      bool                    // something in the statement was not understood
 	major, minor int                     // the release of the statement
 	sections     map[string]*Ref         // to cite the prose of a section, by anchor
@@ -79,6 +80,7 @@ func Compile(st *support.Statement) *Judge {
 	}
 	c.doubted = c.doubted || slices.ContainsFunc(st.Problems, func(p support.Problem) bool { return p.Severity == support.Unrecognised })
 	c.shares, c.rest = share(c.rules, c.entries)
+	c.strangers = strangers(st)
 	c.desks.New = func() any { return &desk{room: make([]Finding, len(st.Rows)+spare)} }
 	return c
 }
@@ -186,11 +188,13 @@ func (j *judging) attribute(r *Rule, f *Finding) {
 // nobody.
 func share(list []Rule, rows []entry) (shares [][]*entry, rest []*entry) {
 	owner := make(map[string]int, len(rows)) // by heading
-	architecture, usage := -1, -1
+	architecture, gic, usage := -1, -1, -1
 	for i, r := range list {
 		switch r.ID {
 		case architectureRule.ID:
 			architecture = i
+		case gicRule.ID:
+			gic = i
 		case usageRuleID:
 			usage = i
 		}
@@ -208,6 +212,8 @@ func share(list []Rule, rows []entry) (shares [][]*entry, rest []*entry) {
 		case ok && o < usage:
 		case sectionIs(row.Row, "Host Architecture"):
 			o = architecture
+		case gicVersion(row.Feature) > 0:
+			o = gic
 		case row.usage != nil:
 			o = usage
 		case !ok:

@@ -5,17 +5,24 @@ import (
 	"github.com/xencheck/xencheck/support"
 )
 
+// The headings whose rows limit hosts.
+var (
+	memoryHeadings = []string{"physical-memory"}
+	cpusHeadings   = []string{"physical-cpus"}
+)
+
 var memoryRule = Rule{
 	ID:    "host-memory",
 	Title: "Physical memory",
 	Doc: "Compares the host's memory with the limit of the row for the architecture Xen is built for. " +
 		"The memory is an interval: when the limit lies inside it, the answer is unknown, not a guess. " +
 		"Releases before 4.17 state no limit.",
-	Rows: []string{"physical-memory"},
+	Rows: memoryHeadings,
 	judge: func(j *judging, rows []*entry) []Finding {
 		return j.limits(rows, measure{
 			title: "Physical memory", unit: support.Bytes, amount: j.h.Memory.Physical, words: Size,
 			seen: "memory", over: "Xen on Arm stops at boot when memory goes beyond what its page tables of RAM can describe.",
+			headings: memoryHeadings, topic: memoryTopic,
 		})
 	},
 }
@@ -25,11 +32,12 @@ var cpusRule = Rule{
 	Title: "Physical CPUs",
 	Doc: "Compares the number of logical CPUs (threads, as Xen's NR_CPUS counts them) with the limit of the row. " +
 		"Releases before 4.19 state no limit.",
-	Rows: []string{"physical-cpus"},
+	Rows: cpusHeadings,
 	judge: func(j *judging, rows []*entry) []Finding {
 		fs := j.limits(rows, measure{
 			title: "Physical CPUs", unit: support.CPUs, amount: j.h.CPU.Physical,
 			words: func(n uint64) string { return itoa(int(n)) }, seen: "logical CPUs",
+			headings: cpusHeadings, topic: cpusTopic,
 		})
 		for i := range fs {
 			fs[i].Notes = append(fs[i].Notes, j.cpuCountNotes(fs[i])...)
@@ -46,6 +54,9 @@ type measure struct {
 	amount facts.Observed[facts.Range]
 	words  func(uint64) string
 	over   string // what Xen does above an Arm limit
+
+	headings []string // where its rows stand
+	topic    topic
 }
 
 func (m measure) rangeWords(r facts.Range) string {
@@ -54,6 +65,8 @@ func (m measure) rangeWords(r facts.Range) string {
 		return m.words(n)
 	case r.Max == nil:
 		return "at least " + m.words(r.Min)
+	case m.words(r.Min) == m.words(*r.Max):
+		return m.words(r.Min)
 	}
 	return "between " + m.words(r.Min) + " and " + m.words(*r.Max)
 }
@@ -78,10 +91,8 @@ func (j *judging) limits(rows []*entry, m measure) []Finding {
 		out = append(out, j.limit(f, row, tri, why, m))
 	}
 	if !stated {
-		f := Finding{Title: m.title, Outcome: NotStated, Applies: Yes, InUse: Yes, For: []string{Base}, Seen: []Seen{evidence}}
-		f.Stated, f.Level = support.NothingSaid, support.NothingSaid
-		f.Why = "This release states no limit for it on this architecture."
-		out = append(out, f)
+		f := Finding{Title: m.title, Applies: Yes, InUse: Yes, For: []string{Base}, Seen: []Seen{evidence}}
+		out = append(out, j.unstated(f, "This release states no limit for it on this architecture.", m.headings, m.topic))
 	}
 	return out
 }

@@ -25,8 +25,12 @@ var acpiRule = Rule{
 
 func (j *judging) acpiRow(row *entry) Finding {
 	f := j.about(row)
-	if tri, why := j.applies(row); tri == No {
+	switch tri, why := j.applies(row); {
+	case tri == No:
 		return notAbout(f, why)
+	case tri == Maybe && row.Applies.Understood():
+		f.For = []string{Base}
+		return unreadable(f, "Whether this row is about this host is not known: "+why+".")
 	}
 	acpi, dt := j.h.Machine.ACPI, j.h.Machine.DeviceTree
 	f.Seen = []Seen{seen("ACPI tables", acpi, yesno)}
@@ -194,10 +198,33 @@ var sveRule = Rule{
 var gicRule = Rule{
 	ID:    "host-gic",
 	Title: "Interrupt controller",
-	Doc: "Finds the version of the GIC. Only GICv3 has a row (from 4.18 on); GICv2 is in none, which is no verdict. " +
+	Doc: "Finds the version of the GIC and the rows about it. Only GICv3 has one (from 4.18 on); GICv2 is in none, which is no verdict. " +
 		"A GICv4 is driven as a GICv3. Xen cannot run without a GIC that has the virtualization extensions.",
-	Rows:  []string{"armgicv3"},
+	Rows:  gicHeadings,
 	judge: func(j *judging, rows []*entry) []Finding { return j.gic(rows) },
+}
+
+// gicHeadings are the headings about a GIC that releases have had. A later
+// one may be about another version.
+var gicHeadings = []string{"armgicv3"}
+
+// gicVersion returns the version that a heading such as "ARM/GICv3" is about,
+// and 0 for any other.
+func gicVersion(heading string) int {
+	_, n, ok := strings.Cut(strings.ToLower(heading), "gicv")
+	if v := strings.TrimSpace(n); ok && len(v) == 1 && v[0] >= '1' && v[0] <= '9' {
+		return int(v[0] - '0')
+	}
+	return 0
+}
+
+// drivenAs returns the version whose rows speak of a GIC: Xen drives a GICv4 as
+// a GICv3, unless there are rows about GICv4.
+func drivenAs(version int, rows []*entry) int {
+	if version == 4 && !slices.ContainsFunc(rows, func(r *entry) bool { return gicVersion(r.Feature) == 4 }) {
+		return 3
+	}
+	return version
 }
 
 func (j *judging) gic(rows []*entry) []Finding {
@@ -214,7 +241,7 @@ func (j *judging) gic(rows []*entry) []Finding {
 		case tri == No:
 			out = append(out, notAbout(f, why))
 			continue
-		case known && version < 3:
+		case known && gicVersion(row.Feature) != drivenAs(version, rows):
 			out = append(out, notAbout(f, "This host has a GICv"+itoa(version)+"."))
 			continue
 		case o.IsAbsent():
@@ -235,7 +262,7 @@ func (j *judging) gic(rows []*entry) []Finding {
 			f.Applies, f.InUse = Yes, Yes
 			f = j.say(f, row.Meaning.Level)
 			f.Why = "This host has a GICv" + itoa(version) + "."
-			if version == 4 {
+			if version == 4 && drivenAs(version, rows) == 3 {
 				f.Why = "This host has a GICv4, which Xen drives as a GICv3."
 			}
 		}
@@ -252,8 +279,7 @@ func (j *judging) gic(rows []*entry) []Finding {
 		f.Why = "Xen needs a GIC with the virtualization extensions (GICv2 or later), and this host has none."
 		f.Do = "Use a machine with a GICv2 or GICv3."
 	case known:
-		f.Outcome = NotStated
-		f.Why = "This host has a GICv" + itoa(version) + "; this release's statement has no row for it."
+		f = j.unstated(f, "This host has a GICv"+itoa(version)+"; this release's statement has no row for it.", gicHeadings, gicTopic)
 	case j.arch == "":
 		return out // the architecture's own finding says so
 	default:

@@ -114,6 +114,11 @@ func (j *judging) unclaimed(row *entry) Finding {
 	switch {
 	case row.needs == "":
 		f.Why = "No rule of this version of xencheck knows this row."
+		if bindsHosts(row) {
+			f.For = []string{Base}
+			f.Why = "No rule of this version of xencheck knows this row, which sets a limit that may be about this host."
+			f.Do = "Read the line in the statement and decide by hand."
+		}
 	case !row.Applies.Understood():
 		f.Why = "The qualifier is not in the vocabulary; it is shown as written."
 	default:
@@ -201,6 +206,9 @@ func (j *judging) doubt(anchor string) string {
 	}
 	for _, p := range j.st.Tainted(anchor) {
 		if a, _ := j.isArch(p.Arch); a != No && !known[p.Line] {
+			if ref := j.sections[anchor]; ref != nil && ref.Line == p.Line {
+				return "line " + itoa(p.Line) + ", " + quote(p.Text) + ", was not understood: " + p.Message
+			}
 			return "line " + itoa(p.Line) + " under the same heading was not understood: " + quote(strings.TrimSpace(p.Text))
 		}
 	}

@@ -348,8 +348,8 @@ func TestInterruptController(t *testing.T) {
 }
 
 func TestACPI(t *testing.T) {
-	acpi := func(dt facts.Observed[bool]) *facts.Host {
-		return arm64(func(h *facts.Host) { h.Machine.ACPI, h.Machine.DeviceTree = facts.Is(true, "acpi"), dt })
+	acpi := func(dt facts.Observed[bool], more ...func(*facts.Host)) *facts.Host {
+		return arm64(append(more, func(h *facts.Host) { h.Machine.ACPI, h.Machine.DeviceTree = facts.Is(true, "acpi"), dt })...)
 	}
 	for _, tt := range []struct {
 		name  string
@@ -361,6 +361,7 @@ func TestACPI(t *testing.T) {
 		{"Arm with both", acpi(facts.Is(true, "fdt")), No, GradeSupported},
 		{"Arm with ACPI alone", acpi(facts.Missing[bool]("fdt")), Yes, GradeNotSecurity},
 		{"Arm, device tree not known", acpi(unknown[bool]()), Maybe, GradeUnknown},
+		{"neither architecture is known", acpi(facts.Missing[bool]("fdt"), func(h *facts.Host) { h.Machine.Arch = unknown[facts.Arch]() }), Maybe, GradeUnknown},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			v := Evaluate(statement(t, "4.22"), tt.host, Options{At: now})

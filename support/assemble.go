@@ -469,6 +469,35 @@ func (d *document) finish() {
 			r.Applies.Relation = Whole
 		}
 	}
+	d.withoutStatus()
 	d.checkHeader()
 	slices.SortStableFunc(s.Problems, func(a, b Problem) int { return a.Line - b.Line })
+}
+
+// withoutStatus reports the features that have no status: each feature of a
+// statement has one, so what stands there instead, such as a table, was not
+// understood.
+func (d *document) withoutStatus() {
+	s := d.statement
+	graded := make(map[string]bool, len(s.Sections))
+	for i := range s.Rows {
+		graded[s.Rows[i].Heading] = true
+	}
+	for i, sec := range s.Sections {
+		if sec.Level != 3 || graded[sec.Anchor] {
+			continue
+		}
+		// Those of its parts are its own.
+		parts := s.Sections[i+1:]
+		if end := slices.IndexFunc(parts, func(o Section) bool { return o.Level <= 3 }); end >= 0 {
+			parts = parts[:end]
+		}
+		if slices.ContainsFunc(parts, func(o Section) bool { return graded[o.Anchor] }) {
+			continue
+		}
+		s.Problems = append(s.Problems, Problem{
+			Line: sec.Line, Severity: Unrecognised, Text: sec.Title, Message: "no status was found under this heading",
+			Heading: sec.Anchor, Arch: headingArch(sec.Title),
+		})
+	}
 }

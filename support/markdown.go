@@ -154,8 +154,28 @@ func (r *markdownReader) collect(b *block) {
 				return
 			}
 		}
+		if plain, odd := undecorated(text); odd != "" && !r.distilled {
+			text, b.odd = plain, odd
+		}
 		b.lines = append(b.lines, srcLine{line: r.lineNumber(r.next), indent: indent, text: text})
 	}
+}
+
+// undecorated returns a status without the list marker before it and the
+// emphasis around it: "* Status, x86: Supported", "**Status:** Supported". odd
+// is empty for a line that is no such status.
+func undecorated(text string) (plain, odd string) {
+	plain = text
+	if isListItem(text) {
+		plain, odd = strings.TrimSpace(text[strings.IndexAny(text, " \t"):]), "status stands inside a list"
+	}
+	if plain != "" && strings.IndexByte("*_`", plain[0]) >= 0 {
+		plain, odd = plainTitle(plain), "status stands between marks of emphasis"
+	}
+	if k, ok := splitKey(plain); odd == "" || !ok || !k.known() || k.keyword() != keyStatus {
+		return text, ""
+	}
+	return plain, odd
 }
 
 // fenced reads a fenced code block and reports whether there is one.

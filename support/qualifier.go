@@ -153,6 +153,9 @@ func headingArch(title string) string {
 	if i := strings.IndexAny(t, "/: "); i >= 0 {
 		t = t[:i]
 	}
+	if base, profile, ok := strings.Cut(t, "-"); ok && (profile == "a" || profile == "r") {
+		t = base // Armv8-A, Armv8-R
+	}
 	arch, _ := archName(t)
 	return arch
 }

@@ -96,7 +96,7 @@ func TestHeadingArch(t *testing.T) {
 	for title, want := range map[string]string{
 		"x86/PVH": "x86", "x86-64": "x86", "x86/Emulated audio (QEMU):": "x86", "ARM/GICv3": "arm", "Arm: OP-TEE Mediator": "arm",
 		"ARM v7 + Virtualization Extensions": "arm32", "ARM v8": "arm", "ARM": "arm", "ARM Scalable Vector Extension (SVE/SVE2)": "arm",
-		"Armament": "", "Physical Memory": "", "RISC-V/IOMMU": "riscv", "": "", "Host ACPI (via Domain 0)": "",
+		"Armv8-A": "arm", "Armv7-A": "arm32", "x86_64": "x86", "Armament": "", "Physical Memory": "", "RISC-V/IOMMU": "riscv", "": "", "Host ACPI (via Domain 0)": "",
 	} {
 		if got := headingArch(title); got != want {
 			t.Errorf("%q: %q, want %q", title, got, want)

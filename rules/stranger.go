@@ -1,0 +1,96 @@
+package rules
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/xencheck/xencheck/support"
+)
+
+// stranger is a heading that no release had when this was written: something
+// new, or something known under a new name.
+type stranger struct {
+	title string
+	line  int
+	arch  string // the only architecture it is about; empty when any
+}
+
+// strangers lists the headings of a statement that nobody has heard of, with
+// rows or without.
+func strangers(st *support.Statement) []stranger {
+	var all []stranger
+	for i := range st.Rows {
+		row := &st.Rows[i]
+		if _, known := observations[row.Heading]; !known {
+			all = append(all, stranger{title(row), row.Line, row.Applies.Arch})
+		}
+	}
+	for _, p := range st.Problems {
+		if _, known := observations[p.Heading]; known || p.Row != "" || p.Severity != support.Unrecognised || p.Heading == "" {
+			continue
+		}
+		for _, s := range st.Sections {
+			if s.Anchor == p.Heading {
+				all = append(all, stranger{s.Title, p.Line, p.Arch})
+			}
+		}
+	}
+	return all
+}
+
+// topic is what a row is looked for about: words of its title.
+type topic []string
+
+// The topics whose rows bind every host.
+var (
+	memoryTopic = topic{"memory", "ram"}
+	cpusTopic   = topic{"cpu", "cpus", "pcpu", "pcpus", "processors", "threads"}
+	gicTopic    = topic{"gic", "gicv2", "gicv3", "gicv4", "gicv5"}
+)
+
+// ofGuests are the words of titles that speak of guests instead.
+var ofGuests = topic{"guest", "guests", "domain", "domains", "domu", "domus", "virtual", "vcpu", "vcpus"}
+
+func (t topic) in(title string) bool {
+	words := strings.FieldsFunc(strings.ToLower(title), func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') })
+	return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(t, w) })
+}
+
+// unstated completes a finding about something for which no row was found.
+// Nothing is stated only where nothing that might state it was passed over.
+func (j *judging) unstated(f Finding, why string, headings []string, about topic) Finding {
+	f.Stated, f.Level = support.NothingSaid, support.NothingSaid
+	doubt := j.doubtOf(headings)
+	for _, s := range j.strangers {
+		if a, _ := j.isArch(s.arch); a != No && about.in(s.title) && !ofGuests.in(s.title) && doubt == "" {
+			doubt = "line " + itoa(s.line) + ", " + quote(s.title) + ", is not known to this version of xencheck and may be about it"
+		}
+	}
+	f.Outcome, f.Why = NotStated, why
+	if doubt != "" {
+		f.Outcome, f.Why = NotEvaluated, "No row about it was understood, but "+doubt+"."
+		f.Do = "Read that line of the statement and decide by hand."
+	}
+	return f
+}
+
+// doubtOf is doubt about several headings.
+func (j *judging) doubtOf(headings []string) string {
+	if !j.doubted {
+		return ""
+	}
+	for _, h := range headings {
+		if why := j.doubt(h); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// bindsHosts reports whether a row that nobody has heard of sets hosts a
+// limit, so that it may leave this one out.
+func bindsHosts(row *entry) bool {
+	section := strings.ToLower(row.Section)
+	return row.needs == "" && row.Meaning.Limit != nil && !ofGuests.in(row.title) && !ofGuests.in(section) &&
+		(strings.Contains(section, "host") || strings.Contains(section, "hardware"))
+}
