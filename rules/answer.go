@@ -203,6 +203,10 @@ func (j *judging) answer(in Intent, fs []Finding) Answer {
 		if len(impossible) > 0 {
 			a.Grade, a.Level, a.Because = GradeOutside, support.NothingSaid, impossible
 			a.Note = "This host does not have it."
+		} else if doubt, line := j.strange(in.topic().in); doubt != "" {
+			a.Note = "No row about it was understood, but " + doubt + "."
+			a.Complete = false
+			unknown = append(unknown, slices.IndexFunc(fs, func(f Finding) bool { return f.line() == line }))
 		} else {
 			a.Note = "This release's statement has no row about it."
 		}
@@ -210,7 +214,7 @@ func (j *judging) answer(in Intent, fs []Finding) Answer {
 	if !a.Complete && badness(a.Grade) <= badness(GradeUnknown) {
 		a.Grade = GradeUnknown
 	}
-	a.Because = append(a.Because, unknown...)
+	a.Because = append(a.Because, slices.DeleteFunc(unknown, func(i int) bool { return i < 0 })...)
 	return a
 }
 

@@ -116,7 +116,13 @@ var passthroughRule = Rule{
 	judge: func(j *judging, rows []*entry) []Finding {
 		return j.guests(rows, func(row *entry, f Finding) (Finding, []requirement) {
 			f.For = []string{"passthrough"}
-			return f, []requirement{needIOMMU}
+			if guest, _ := row.Applies.Term(support.TermGuest); guest.Value != "hvm" {
+				return f, []requirement{needIOMMU}
+			}
+			if met, _, _ := virtualization(j, &Finding{}); met == No {
+				f.For = nil // devices can still be given to PV guests
+			}
+			return f, []requirement{needVirt, needIOMMU}
 		})
 	},
 }

@@ -427,6 +427,12 @@ func TestIntents(t *testing.T) {
 			}
 		})
 	}
+	t.Run("passthrough without VMX is for PV guests", func(t *testing.T) {
+		v := Evaluate(statement(t, "4.22"), x86(noVirt), Options{At: now, For: []string{"passthrough"}})
+		if f := finding(t, v, "x86pci-device-passthrough--x86-hvm"); v.Overall.Grade != GradeConditional || f.Outcome != Outside {
+			t.Errorf("%s; for HVM guests %s: %s", v.Overall.Grade, f.Outcome, f.Why)
+		}
+	})
 	t.Run("the worst of several", func(t *testing.T) {
 		v := Evaluate(statement(t, "4.22"), x86(noIOMMU), Options{At: now, For: []string{"passthrough", "pv"}})
 		if v.Overall.Grade != GradeOutside || v.Overall.Intent != "passthrough" || answer(t, v, "pv").Grade != GradeSupported {

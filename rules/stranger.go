@@ -48,6 +48,34 @@ var (
 	gicTopic    = topic{"gic", "gicv2", "gicv3", "gicv4", "gicv5"}
 )
 
+// topic returns the words by which a row about an intent may be known when none
+// of its own is there.
+func (in Intent) topic() topic {
+	switch in.ID {
+	case "pv", "pv32", "pv32-shim":
+		return topic{"pv"}
+	case "hvm":
+		return topic{"hvm"}
+	case "pvh", "pvh-dom0":
+		return topic{"pvh"}
+	case "passthrough":
+		return topic{"passthrough"}
+	case "efi":
+		return topic{"efi", "uefi"}
+	case "secure-boot":
+		return topic{"secure"}
+	case "qos":
+		return topic{"qos", "rdt"}
+	case "memory-hotplug", "cpu-hotplug":
+		return topic{"hotplug", "hotadd"}
+	case "its":
+		return topic{"its"}
+	case "sve":
+		return topic{"sve", "sve2"}
+	}
+	return nil
+}
+
 // ofGuests are the words of titles that speak of guests instead.
 var ofGuests = topic{"guest", "guests", "domain", "domains", "domu", "domus", "virtual", "vcpu", "vcpus"}
 
@@ -61,10 +89,8 @@ func (t topic) in(title string) bool {
 func (j *judging) unstated(f Finding, why string, headings []string, about topic) Finding {
 	f.Stated, f.Level = support.NothingSaid, support.NothingSaid
 	doubt := j.doubtOf(headings)
-	for _, s := range j.strangers {
-		if a, _ := j.isArch(s.arch); a != No && about.in(s.title) && !ofGuests.in(s.title) && doubt == "" {
-			doubt = "line " + itoa(s.line) + ", " + quote(s.title) + ", is not known to this version of xencheck and may be about it"
-		}
+	if doubt == "" {
+		doubt, _ = j.strange(func(title string) bool { return about.in(title) && !ofGuests.in(title) })
 	}
 	f.Outcome, f.Why = NotStated, why
 	if doubt != "" {
@@ -72,6 +98,18 @@ func (j *judging) unstated(f Finding, why string, headings []string, about topic
 		f.Do = "Read that line of the statement and decide by hand."
 	}
 	return f
+}
+
+// strange names the first heading nobody has heard of that may be about this
+// host and about something, by its title, and returns its line; empty when
+// there is none.
+func (j *judging) strange(about func(title string) bool) (words string, line int) {
+	for _, s := range j.strangers {
+		if a, _ := j.isArch(s.arch); a != No && about(s.title) {
+			return "line " + itoa(s.line) + ", " + quote(s.title) + ", is not known to this version of xencheck and may be about it", s.line
+		}
+	}
+	return "", 0
 }
 
 // doubtOf is doubt about several headings.

@@ -64,3 +64,24 @@ func TestStrangers(t *testing.T) {
 		})
 	}
 }
+
+// A purpose whose row has another name is not one without a row.
+func TestStrangersOfPurposes(t *testing.T) {
+	const head = "## Host Architecture\n\n### x86-64\n\n    Status: Supported\n\n### ARM v8\n\n    Status: Supported\n\n"
+	for _, tt := range []struct {
+		features, intent string
+		host             *facts.Host
+		want             Grade
+	}{
+		{"## Guest Type\n\n### x86/HVM guests\n\n    Status: Experimental\n", "hvm", x86(nil), GradeUnknown},
+		{"## Guest Type\n\n### x86/HVM guests\n\n    Status: Experimental\n", "pvh", x86(nil), GradeSupported},
+		{"## Guest Type\n\n### x86/HVM guests\n\n    Status: Experimental\n", "host", x86(nil), GradeSupported},
+		{"## Host hardware support\n\n### UEFI boot\n\n    Status, Arm64: Experimental\n", "efi", arm64(), GradeUnknown},
+		{"## Host hardware support\n\n### UEFI boot\n\n    Status, x86: Experimental\n", "efi", arm64(), GradeSupported},
+	} {
+		v := Evaluate(text(t, head+tt.features), tt.host, Options{At: now, For: []string{tt.intent}})
+		if v.Overall.Grade != tt.want || (tt.want == GradeUnknown) != (len(v.Overall.Because) == 1) {
+			t.Errorf("%s: %s because of %d, want %s", tt.intent, v.Overall.Grade, len(v.Overall.Because), tt.want)
+		}
+	}
+}
