@@ -94,7 +94,7 @@ func cpuKey(_ *bounds, j *judging, k []byte) []byte {
 	if a := j.h.CPU.Arm; a != nil {
 		core := func(k []byte, c facts.ArmCore) []byte {
 			k = textKey(append(k, bit(c.MIDR != "", 1)|bit(c.RevisionKnown, 2)), c.Name)
-			k = binary.AppendVarint(k, int64(c.Implementer))
+			k = binary.AppendVarint(binary.AppendVarint(k, int64(c.Implementer)), int64(c.Part))
 			return binary.AppendVarint(binary.AppendVarint(k, int64(c.Variant)), int64(c.Revision))
 		}
 		k = factKey(k, a.Boot, core)

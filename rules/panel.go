@@ -111,7 +111,7 @@ func NewPanel(o Options) *Panel {
 
 // Add adds a judge and returns its number.
 func (p *Panel) Add(c *Judge) int {
-	p.seats = append(p.seats, seat{Judge: c, phase: c.st.Header.Phase(p.o.At), whole: c.doubted || c.particular()})
+	p.seats = append(p.seats, seat{Judge: c, phase: c.st.Header.Phase(p.o.At), whole: c.doubted || len(c.strangers) > 0 || c.particular()})
 	p.bounds.add(c)
 	p.forget() // limits may divide amounts in another way now
 	return len(p.seats) - 1

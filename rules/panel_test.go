@@ -191,7 +191,7 @@ func TestPanelAgrees(t *testing.T) {
 	for _, r := range releases {
 		judges = append(judges, Compile(statement(t, r)))
 	}
-	judges = append(judges, Compile(text(t, oddStatement)))
+	judges = append(judges, Compile(text(t, oddStatement)), Compile(text(t, strangeStatement)))
 	var intents []string
 	for _, in := range Intents() {
 		intents = append(intents, in.ID)
@@ -352,6 +352,11 @@ func set(v reflect.Value, n int) (ok bool) {
 // oddStatement has what no release had, and text that nobody understands.
 const oddStatement = "## Host Architecture\n\n### x86-64\n\n    Status: Supported\n    Status, martian: Wobbly\n\n" +
 	"## Host hardware support\n\n### Physical Memory\n\n    Status, x86: Supported up to 96 GiB. Hosts with more memory, but less than 1 TiB, are supported, but not security supported.\n\n### Foo\n\n    Status: Blah\n"
+
+// strangeStatement says what all releases say, under other names.
+const strangeStatement = "## Host Architecture\n\n### x86-64\n\n    Status: Supported\n\n### ARM v8\n\n    Status: Supported\n\n" +
+	"## Host hardware support\n\n### Host Memory\n\n    Status: Supported up to 96 GiB\n\n### ARM/GICv2\n\n    Status: Tech Preview\n\n" +
+	"## Guest Type\n\n### HVM guests\n\n    Status: Supported\n\n### SVE in guests\n\n    Status: Supported\n"
 
 func inWords(b Brief) string {
 	var s strings.Builder
