@@ -191,6 +191,13 @@ func TestX86Variants(t *testing.T) {
 			is(t, "arch", h.Machine.Arch, facts.X86_32)
 			is(t, "long mode", h.CPU.X86.LongMode, false)
 		}},
+		"a 64-bit kernel that lists no flags": {machine{"/proc/cpuinfo": "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 85\nmodel name\t: Test CPU\nstepping\t: 4\n"}, func(t *testing.T, h *facts.Host) {
+			is(t, "arch", h.Machine.Arch, facts.X86_64)
+			isUnknown(t, "long mode", h.CPU.X86.LongMode, facts.Incomplete)
+		}},
+		"a 64-bit kernel on a CPU without long mode": {machine{"/proc/cpuinfo": strings.ReplaceAll(x86CPUs(4, "GenuineIntel", 6, 85, "vmx"), " lm ", " ")}, func(t *testing.T, h *facts.Host) {
+			isUnknown(t, "arch", h.Machine.Arch, facts.Conflicting)
+		}},
 		"efivarfs not mounted": {machine{secureBootVar: gone, efivars + "/": ""}, func(t *testing.T, h *facts.Host) {
 			is(t, "firmware", h.Machine.Firmware, "efi")
 			isUnknown(t, "Secure Boot", h.Machine.SecureBoot, facts.NotMounted)

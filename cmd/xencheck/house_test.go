@@ -40,6 +40,7 @@ var bans = []struct {
 	{"probe…", module + "/support", nil, "a probe must not know what is supported"},
 	{"probe…", module + "/rules", nil, "a probe must not know what is supported"},
 	{"probe/internal/…", "os", nil, "a format knows no host and no path"},
+	{"probe/armcore", "os", nil, "the names of cores are a table"},
 	{"…", module + "/probe/probetest", nil, "machines of text are for tests"},
 	{"…", "github.com/spf13/cobra", []string{"cmd/xencheck"}, "only the commands know the command line"},
 	{"…", "github.com/jaypipes/ghw…", []string{"probe/ghw.go"}, "a dependency lives behind one file"},
