@@ -27,7 +27,7 @@ import (
 // test looks at. A guest made by another recipe is made anew.
 const guestRecipe = `set -e
 printf 'MODULES=list\n' > /etc/initramfs-tools.guest
-apt-get install -y -q --no-install-recommends systemd-sysv init-system-helpers man-db xen-utils-4.17 initramfs-tools
+apt-get install -y -q --no-install-recommends systemd-sysv init-system-helpers man-db xen-utils-4.17 initramfs-tools efibootmgr fdisk
 mkdir -p /etc/initramfs-tools/conf.d
 mv /etc/initramfs-tools.guest /etc/initramfs-tools/conf.d/guest
 printf 'ahci\nsd_mod\next4\n' >> /etc/initramfs-tools/modules
@@ -183,6 +183,7 @@ func TestGuest(t *testing.T) {
 		g.facts(t, map[string]string{
 			"machine.firmware": `"efi"`, "machine.secure_boot": "false", "iommu.interrupt_remapping": "true", "memory.physical": `{"max":1073741824,`,
 		})
+		g.bootEntries(t)
 		g.records(t)
 		g.configurations(t)
 		g.textfiles(t)
@@ -377,6 +378,38 @@ func (g seen) configurations(t *testing.T) {
 	g.kept(t, "unknown-key", "default-config")
 	g.ended(t, "other-release", 0, to417)
 	g.ended(t, "other-release-again", 0)
+}
+
+// bootEntries: what EFI starts next, by every entry of a real firmware and one
+// that efibootmgr made; archives say the same.
+func (g seen) bootEntries(t *testing.T) {
+	t.Helper()
+	entry := regexp.MustCompile(`^Boot([0-9A-F]{4})\*? (.*)`)
+	tried := 0
+	for _, line := range g.lines("efibootmgr") {
+		m := entry.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		tried++
+		what := "a disk's default loader"
+		switch {
+		case strings.Contains(line, "File("):
+			what = `\EFI\xen\xen-4.17-amd64.efi`
+		case strings.Contains(line, "Fv"):
+			what = "a program of the firmware"
+		case strings.Contains(line, "MAC("):
+			what = "the network"
+		}
+		says(t, g["next."+m[1]], fmt.Sprintf("EFI starts Boot%s (%s) next, once, as BootNext says", m[1], what))
+		if g["next."+m[1]] != g["replayed."+m[1]] {
+			t.Errorf("%s: an archive says otherwise:\n%s", line, g["replayed."+m[1]])
+		}
+	}
+	if tried < 3 {
+		t.Errorf("%d entries were tried: %s", tried, g["efibootmgr"])
+	}
+	says(t, g["next.none"], `EFI starts Boot`, `(\EFI\xen\xen-4.17-amd64.efi) first. xen.efi with its section “xen” (/boot/efi/EFI/xen/xen.cfg:3) boots Xen 4.17`)
 }
 
 // textfiles: metrics are written where somebody collects them.
