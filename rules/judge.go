@@ -139,7 +139,7 @@ func (c *Judge) Evaluate(h *facts.Host, o Options) *Verdict {
 	v.Intents, v.Overall, v.Answers = answers(j, v.Findings, o.For)
 	v.Domains = j.hostDomains()
 	j.fold(v.Findings, v.Domains)
-	v.Waivers = WaiverUses(o, v.Findings, v.Domains)
+	v.Waivers = WaiverUses(o, c.st, v.Findings, v.Domains)
 	v.Counts = count(v.Findings)
 	return v
 }

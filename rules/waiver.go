@@ -2,7 +2,10 @@ package rules
 
 import (
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/xencheck/xencheck/support"
 )
 
 // Waiver says that somebody has looked at what a rule or a row comes to and
@@ -33,6 +36,9 @@ type WaiverUse struct {
 	State WaiverState `json:"state"`
 	// Titles of the findings that it waives, those of domains after their name.
 	Titles []string `json:"titles,omitempty"`
+	// Why says that the release has no row of an unused one, and what it is called
+	// there; empty otherwise.
+	Why string `json:"why,omitempty"`
 }
 
 // Counted is what an answer comes to when waived findings are set aside.
@@ -101,8 +107,8 @@ func counted(grade, left Grade, complete, leftComplete bool) *Counted {
 }
 
 // WaiverUses says what became of each waiver of the options, given the findings
-// of a host and of domains.
-func WaiverUses(o Options, host []Finding, domains []DomainVerdict) []WaiverUse {
+// of a host and of domains by a statement; nil where nothing was judged.
+func WaiverUses(o Options, st *support.Statement, host []Finding, domains []DomainVerdict) []WaiverUse {
 	var out []WaiverUse
 	for i := range o.Waivers {
 		w := &o.Waivers[i]
@@ -123,8 +129,43 @@ func WaiverUses(o Options, host []Finding, domains []DomainVerdict) []WaiverUse 
 			u.State = WaiverExpired
 		case len(u.Titles) > 0:
 			u.State = WaiverUsed
+		case w.Row != "" && st != nil:
+			u.Why = rowless(st, w.Row)
 		}
 		out = append(out, u)
 	}
 	return out
+}
+
+// otherNames lists headings that are about the same, of which each release has one:
+// keys follow the headings.
+func otherNames() [][2]string {
+	return [][2]string{
+		{"x86pvh-guest", "x86pvh"},                   // after 4.10-unstable
+		{"arm-guest", "arm"},                         // after 4.10-unstable
+		{"physical-cpu-hotplug", "acpi-cpu-hotplug"}, // 4.18 on
+		{"xsm-flask", "flask-xsm-module"},            // 4.18 on
+	}
+}
+
+// rowless says that a statement has no row of a key, and what it calls it if it
+// has it by another name; empty when it has the row.
+func rowless(st *support.Statement, key string) string {
+	if _, ok := st.Row(key); ok {
+		return ""
+	}
+	why := "Xen " + st.Header.Release() + " has no such row"
+	heading, qualifier := key, ""
+	if i := strings.Index(key, "--"); i >= 0 {
+		heading, qualifier = key[:i], key[i:]
+	}
+	for _, names := range otherNames() {
+		for i, name := range names {
+			other := names[1-i] + qualifier
+			if _, ok := st.Row(other); ok && name == heading {
+				return why + "; it is called " + other + " there"
+			}
+		}
+	}
+	return why
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/support"
 )
 
 func TestWaivers(t *testing.T) {
@@ -83,5 +84,72 @@ func TestWaivingOneAtATime(t *testing.T) {
 		if n == 0 {
 			t.Error("nothing could be waived")
 		}
+	}
+}
+
+// A waiver of a row that the release does not have says so, and what the row is
+// called there.
+func TestWaiverOfAnotherRelease(t *testing.T) {
+	for _, tt := range []struct{ row, release, why string }{
+		{"physical-memory--arm64", "4.22", ""}, // of another host
+		{"physical-cpu-hotplug--x86", "4.17", ""},
+		{"physical-cpu-hotplug--x86", "4.18", "Xen 4.18 has no such row; it is called acpi-cpu-hotplug--x86 there"},
+		{"acpi-cpu-hotplug--x86", "4.17", "Xen 4.17 has no such row; it is called physical-cpu-hotplug--x86 there"},
+		{"xsm-flask", "4.22", "Xen 4.22 has no such row; it is called flask-xsm-module there"},
+		{"physical-cpu-hotplug--arm", "4.22", "Xen 4.22 has no such row"},
+		{"x86-64--xeon-phi", "4.19", "Xen 4.19 has no such row"},
+		{"no-such-heading", "4.22", "Xen 4.22 has no such row"},
+	} {
+		v := Evaluate(statement(t, tt.release), x86(nil), Options{At: now, Waivers: []Waiver{{Row: tt.row, Reason: "r", Owner: "o", Expires: "2099-12-31"}}})
+		if u := v.Waivers[0]; u.State != WaiverUnused && tt.why != "" || u.Why != tt.why {
+			t.Errorf("%s, %s: %s, %q, want %q", tt.row, tt.release, u.State, u.Why, tt.why)
+		}
+	}
+}
+
+// Headings that one rule or usage claims and no release has together are names
+// of the same, and no others are taken for such.
+func TestOtherNames(t *testing.T) {
+	claims := [][]string{}
+	for _, r := range List() {
+		claims = append(claims, r.Rows)
+	}
+	for _, u := range usages {
+		claims = append(claims, u.rows)
+	}
+	has := map[string]map[string]bool{} // releases by heading
+	lib, _ := support.NewLibrary(nil)
+	for _, e := range lib.List() {
+		st, err := lib.Open(e.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range st.Rows {
+			if has[r.Heading] == nil {
+				has[r.Heading] = map[string]bool{}
+			}
+			has[r.Heading][e.Name] = true
+		}
+	}
+	found := 0
+	for _, claimed := range claims {
+		for i, a := range claimed {
+			for _, b := range claimed[i+1:] {
+				both := false
+				for release := range has[a] {
+					both = both || has[b][release]
+				}
+				if both || has[a] == nil || has[b] == nil {
+					continue
+				}
+				found++
+				if !slices.Contains(otherNames(), [2]string{a, b}) && !slices.Contains(otherNames(), [2]string{b, a}) {
+					t.Errorf("%s and %s are claimed together, and no release has both", a, b)
+				}
+			}
+		}
+	}
+	if found != len(otherNames()) {
+		t.Errorf("%d headings were renamed, %d are listed", found, len(otherNames()))
 	}
 }

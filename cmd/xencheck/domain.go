@@ -133,7 +133,7 @@ func runDomain(ctx context.Context, s *streams, o *domainOptions, files []string
 		s.line(p)
 	}
 	verdicts := rules.EvaluateDomains(st, h, domains, j.options())
-	d := report.NewDomains(toolName(), h, j.describe(st, h), choice, st.Header.Phase(j.at), j.at, verdicts, rules.WaiverUses(j.options(), nil, verdicts), problems, report.FailOn(o.judge.failOn))
+	d := report.NewDomains(toolName(), h, j.describe(st, h), choice, st.Header.Phase(j.at), j.at, verdicts, rules.WaiverUses(j.options(), st, nil, verdicts), problems, report.FailOn(o.judge.failOn))
 	if err := s.deliver(o.display.output, func(w io.Writer) error {
 		doc := o.display.document(w, s, false)
 		if err := doc.Domains("", d); err != nil {

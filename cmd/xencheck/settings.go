@@ -239,7 +239,7 @@ func runConfig(s *streams, c *cobra.Command, o *configOptions) error {
 			return err
 		}
 		rows = rows[:0]
-		for _, u := range rules.WaiverUses(rules.Options{At: at, Waivers: file.Waivers}, nil, nil) {
+		for _, u := range rules.WaiverUses(rules.Options{At: at, Waivers: file.Waivers}, nil, nil, nil) {
 			state := "until " + u.Expires
 			if u.State == rules.WaiverExpired {
 				state = "EXPIRED on " + u.Expires

@@ -165,7 +165,11 @@ func (g *GatePackage) text(p *page) {
 		if u.State == rules.WaiverUsed {
 			p.item(4, markNote, "", fmt.Sprintf("waived by %s until %s: %s", u.Owner, u.Expires, few(u.Titles, false)))
 		} else {
-			p.item(4, markWarn, "", fmt.Sprintf("the waiver of %s%s (%s) is %s", u.Row, u.Rule, u.Source, u.State))
+			why := ""
+			if u.Why != "" {
+				why = ": " + u.Why
+			}
+			p.item(4, markWarn, "", fmt.Sprintf("the waiver of %s%s (%s) is %s%s", u.Row, u.Rule, u.Source, u.State, why))
 		}
 	}
 	for _, n := range g.Remarks {

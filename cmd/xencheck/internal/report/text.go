@@ -463,7 +463,7 @@ func waiverWords(w rules.WaiverUse) string {
 	case rules.WaiverExpired:
 		return id + ": expired on " + w.Expires + ", and waives nothing any more"
 	}
-	return id + ": unused, there is nothing here that it could waive"
+	return id + ": unused, " + cmp.Or(w.Why, "there is nothing here that it could waive")
 }
 
 // WaiverName says what a waiver is about and where it stands.
