@@ -82,7 +82,7 @@ func runEvaluate(s *streams, o *evaluateOptions, files []string) error {
 	if o.xen != auto {
 		// A statement that cannot be used is one error, not one for each host.
 		if _, err := j.open(o.xen); err != nil {
-			return err
+			return s.blame("xen", err)
 		}
 	}
 	code := report.ExitOK

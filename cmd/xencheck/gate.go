@@ -46,6 +46,21 @@ func (o *gateSettings) registerSettings(c *cobra.Command) {
 	c.Flags().StringSliceVar(&o.match, "match", nil, "`PATTERNS` of more packages that hold a hypervisor, such as vendor-xen-*")
 }
 
+// check settles what the flag parser cannot.
+func (o *gateSettings) check(c *cobra.Command, s *streams) error {
+	for _, p := range o.match {
+		err := config.Pattern(p)
+		if err == nil {
+			continue
+		}
+		if from := s.origin["match"]; from != "--match" {
+			return badInput(fmt.Errorf("%s: %q: %w", from, p, err))
+		}
+		return &usageError{c, fmt.Errorf("invalid argument %q for \"--match\" flag: %w", p, err)}
+	}
+	return nil
+}
+
 // gateOptions are the flags of gate.
 type gateOptions struct {
 	gateSettings
@@ -112,10 +127,8 @@ administrator; 30 stop. 2 and 4 are errors, as with every command: go on.`,
 		if err := o.display.check(c); err != nil {
 			return err
 		}
-		for _, p := range o.match {
-			if err := config.Pattern(p); err != nil {
-				return &usageError{c, fmt.Errorf("invalid argument %q for \"--match\" flag: %w", p, err)}
-			}
+		if err := o.gateSettings.check(c, s); err != nil {
+			return err
 		}
 		o.host.Tool, o.host.Now = toolName(), s.now
 		if apt {

@@ -27,7 +27,7 @@ func (j *judge) statement(h *facts.Host, asked string) (*support.Statement, repo
 			c.Version, c.Vendor = version(*found), found.Vendor
 			c.Remarks = append(c.Remarks, vendorRemark(found)...)
 		}
-		return st, c, err
+		return st, c, j.streams.blame("xen", err)
 	}
 	if found == nil {
 		return j.newest(report.Choice{How: report.Newest, Why: noXen(h) + ", so by the newest release"})

@@ -125,6 +125,15 @@ func (s *streams) checkIntents(c *cobra.Command) error {
 	return nil
 }
 
+// blame says which setting a wrong value is of, unless it is a flag's.
+func (s *streams) blame(flag string, err error) error {
+	from := s.origin[flag]
+	if err == nil || from == "" || strings.HasPrefix(from, "--") {
+		return err
+	}
+	return &failure{codeOf(err), fmt.Errorf("%s: %w", from, err)}
+}
+
 // flagCause takes the flag out of an error about its value: no flag was given.
 func flagCause(err error) error {
 	var invalid *pflag.InvalidValueError
@@ -184,6 +193,9 @@ command that judges does.`,
 		if err := o.judge.check(c); err != nil {
 			return err
 		}
+		if err := o.gate.check(c, s); err != nil {
+			return err
+		}
 		return runConfig(s, c, o)
 	}
 	return c
@@ -202,7 +214,12 @@ func runConfig(s *streams, c *cobra.Command, o *configOptions) error {
 	if err != nil {
 		return badInput(err)
 	}
-	at := newJudge(s, o.judge).at
+	j := newJudge(s, o.judge)
+	if o.xen != auto {
+		if _, err := j.open(o.xen); err != nil {
+			return s.blame("xen", err)
+		}
+	}
 	return s.deliver("", func(w io.Writer) error {
 		name := file.Name
 		if name == "" {
@@ -239,7 +256,7 @@ func runConfig(s *streams, c *cobra.Command, o *configOptions) error {
 			return err
 		}
 		rows = rows[:0]
-		for _, u := range rules.WaiverUses(rules.Options{At: at, Waivers: file.Waivers}, nil, nil, nil) {
+		for _, u := range rules.WaiverUses(rules.Options{At: j.at, Waivers: file.Waivers}, nil, nil, nil) {
 			state := "until " + u.Expires
 			if u.State == rules.WaiverExpired {
 				state = "EXPIRED on " + u.Expires

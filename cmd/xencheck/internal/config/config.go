@@ -3,6 +3,7 @@
 package config
 
 import (
+	"bytes"
 	"fmt"
 	"path"
 	"slices"
@@ -65,6 +66,7 @@ func Parse(name string, text []byte) (*File, error) {
 	if len(text) > MaxSize {
 		return nil, &Error{Name: name, Err: fmt.Errorf("larger than %s", rules.Size(MaxSize))}
 	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // as some editors begin a file
 	doc, lines, err := decode(name, text)
 	if err != nil {
 		return nil, err

@@ -58,12 +58,15 @@ func TestParseRefuses(t *testing.T) {
 		"xen = '4.18'\nxen = '4.20'\n": "c.toml:2: not TOML as expected: key xen is already defined",
 		"\nfor = 'hvm'\n":              `c.toml:2: not TOML as expected: for must be a list such as ["hvm"]`,
 		"for = [1]\n":                  `c.toml:1: not TOML as expected: for must be a list such as ["hvm"]`,
-		"xen = 4.20\n":                 "c.toml:1: not TOML as expected: xen must be text in quotation marks",
-		"[gate]\nmode = 3\n":           "c.toml:2: not TOML as expected: gate.mode must be text in quotation marks",
-		"[gate]\npackages = 'x'\n":     `c.toml:2: not TOML as expected: gate.packages must be a list such as ["vendor-xen-*"]`,
-		"gate = 'refuse'\n":            "c.toml:1: not TOML as expected: gate must be a table, [gate]",
-		"waiver = 3\n":                 "c.toml:1: not TOML as expected: waiver must be a table, [[waiver]]",
-		"[gate]\nmode = 'always'\n":    `c.toml:2: gate.mode: "always" must be of advise, ask, refuse`,
+		"for = []\nXen = '4.20'\n":     `c.toml:2: unknown setting "Xen"; settings are written in small letters`,
+		"[gate]\n\nMode = 'refuse'\n":  `c.toml:3: unknown setting "gate.Mode"; settings are written in small letters`,
+		"waiver = [{Row = 'x', reason = 'r', owner = 'o', expires = 2027-01-31}]\n": `c.toml: unknown setting "waiver.Row"; settings are written in small letters`,
+		"xen = 4.20\n":              "c.toml:1: not TOML as expected: xen must be text in quotation marks",
+		"[gate]\nmode = 3\n":        "c.toml:2: not TOML as expected: gate.mode must be text in quotation marks",
+		"[gate]\npackages = 'x'\n":  `c.toml:2: not TOML as expected: gate.packages must be a list such as ["vendor-xen-*"]`,
+		"gate = 'refuse'\n":         "c.toml:1: not TOML as expected: gate must be a table, [gate]",
+		"waiver = 3\n":              "c.toml:1: not TOML as expected: waiver must be a table, [[waiver]]",
+		"[gate]\nmode = 'always'\n": `c.toml:2: gate.mode: "always" must be of advise, ask, refuse`,
 		"[[waiver]]\nrow = 'x'\nreason = 'r'\nexpires = 2027-01-31\n":       "c.toml:1: waiver: has no owner, who answers for it",
 		"[[waiver]]\nrow = 'x'\nowner = 'o'\nexpires = 2027-01-31\n":        "c.toml:1: waiver: has no reason",
 		"[[waiver]]\nrow = 'x'\n" + rest:                                    "c.toml:1: waiver: does not say when it expires, such as expires = 2027-01-31",
@@ -79,8 +82,13 @@ func TestParseRefuses(t *testing.T) {
 			t.Errorf("%q:\n got %v\nwant %s", text, err, want)
 		}
 	}
+	// What some editors put before the text is none of it.
+	c, err := Parse("c.toml", []byte("\ufeffxen = '4.20'\n"))
+	if err != nil || c.Settings[Xen].Line != 1 {
+		t.Errorf("%+v, %v", c, err)
+	}
 	// A table where a list of tables is usual is the only one.
-	c, err := Parse("c.toml", []byte("\n[waiver]\nrow = 'x'\n"+rest+"expires = 2027-01-31\n"))
+	c, err = Parse("c.toml", []byte("\n[waiver]\nrow = 'x'\n"+rest+"expires = 2027-01-31\n"))
 	if err != nil || len(c.Waivers) != 1 || c.Waivers[0].Source != "c.toml:2" {
 		t.Errorf("%+v, %v", c, err)
 	}

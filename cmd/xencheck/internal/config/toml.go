@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -41,7 +43,42 @@ func decode(name string, text []byte) (*document, lines, error) {
 	if err := d.Decode(&doc); err != nil {
 		return nil, nil, explain(name, err)
 	}
-	return &doc, linesOf(text), nil
+	where := linesOf(text)
+	if key := misspelt(text); key != "" {
+		return nil, nil, &Error{name, where.of(key, 0), fmt.Errorf("unknown setting %q; settings are written in small letters", key)}
+	}
+	return &doc, where, nil
+}
+
+// misspelt returns a key of a document that has capital letters, empty when
+// there is none: TOML tells Xen from xen, and the library does not.
+func misspelt(text []byte) string {
+	var doc map[string]any
+	if err := toml.Unmarshal(text, &doc); err != nil {
+		return ""
+	}
+	var walk func(prefix string, v any) string
+	walk = func(prefix string, v any) string {
+		switch v := v.(type) {
+		case map[string]any:
+			for _, key := range slices.Sorted(maps.Keys(v)) {
+				if key != strings.ToLower(key) {
+					return prefix + key
+				}
+				if wrong := walk(prefix+key+".", v[key]); wrong != "" {
+					return wrong
+				}
+			}
+		case []any:
+			for _, item := range v {
+				if wrong := walk(prefix, item); wrong != "" {
+					return wrong
+				}
+			}
+		}
+		return ""
+	}
+	return walk("", doc)
 }
 
 // explain turns an error of the library into one line with a place.
