@@ -63,7 +63,7 @@ func TestForeign(t *testing.T) {
 		t.Run(f.deb, func(t *testing.T) {
 			deb := packed(t, "*_"+f.deb+".deb")
 			f.emulate(t)
-			s := newSystemOf(t, f.deb)
+			s := newSystemOf(t, "bookworm", f.deb)
 			clean := s.files()
 			s.copy(deb, "/hosts/now.deb")
 			s.do("dpkg", "-i", "/hosts/now.deb")

@@ -57,6 +57,8 @@ func (s *stage) pack(kind string, t target, binary, out string) (string, error) 
 		info.RPM.Group = "System/Base"
 		info.RPM.Compression = "xz"
 		info.Depends = []string{"/bin/sh"} // of the scriptlets
+		// Older ones take our line for a mistake, and dnf 5 then does nothing at all.
+		info.Conflicts = []string{"libdnf5-plugin-actions < 5.2.11"}
 		info.RPM.Signature.KeyFile = s.sign
 		info.RPM.Signature.KeyPassphrase = os.Getenv("XENCHECK_SIGN_PASSPHRASE")
 		info.Changelog = filepath.Join(s.work, rpmChangelog)
