@@ -90,6 +90,41 @@ func (s *session) versionOf(file string) (facts.XenVersion, error) {
 // menuDirs are where grub-mkconfig puts its menu.
 func menuDirs() []string { return []string{"/boot/grub", "/boot/grub2"} }
 
+// menus are the directories that hold GRUB's menu, the first that has one
+// counts. Some distributions keep it beside GRUB on the EFI system partition,
+// others have there only what leads to it; program is the GRUB that starts, if
+// that is known.
+func (s *session) menus(program string) []string {
+	dirs := menuDirs()
+	if program != "" && s.hasMenu(path.Dir(program)) {
+		return slices.Insert(dirs, 0, path.Dir(program))
+	}
+	for _, dir := range dirs {
+		if l := s.file(dir+"/grub.cfg", maxMenu); !l.absent() && !l.unrecorded() {
+			return dirs
+		}
+	}
+	var beside []string
+	for _, vendor := range slices.Sorted(slices.Values(s.dir(efiSystem, maxEntries).names)) {
+		if dir := efiSystem + "/" + vendor; s.hasMenu(dir) {
+			beside = append(beside, dir)
+		}
+	}
+	if len(beside) == 1 { // of several, which one starts is not known
+		dirs = slices.Insert(dirs, 0, beside[0])
+	}
+	return dirs
+}
+
+// maxMenu bounds a menu, in bytes.
+const maxMenu = 1 << 20
+
+// hasMenu reports whether a directory has a menu of GRUB's with entries.
+func (s *session) hasMenu(dir string) bool {
+	l := s.fileQuietly(dir+"/grub.cfg", maxMenu)
+	return l.known() && bytes.Contains(l.data, []byte("menuentry"))
+}
+
 // entriesDir holds the entries of the Boot Loader Specification.
 const entriesDir = "/boot/loader/entries"
 
@@ -110,7 +145,11 @@ func (s *session) nextBoot() (*booted, NextBoot) {
 	if left != "" && !isGRUB && (!st.known || st.again) {
 		return nil, NextBoot{Why: left + " started this machine, and its entries are not read"}
 	}
-	entry, boot := s.defaultEntry(st.loader == loaderGRUB)
+	program := ""
+	if st.known {
+		program, _, _ = s.onSystemPartition(st.option.File)
+	}
+	entry, boot := s.defaultEntry(program, st.loader == loaderGRUB)
 	boot.Firmware = st.words
 	if st.known && st.loader == loaderUnnamed && boot.Line > 0 && !(isGRUB && st.again) {
 		boot.Firmware += ", which is taken for GRUB"
@@ -123,10 +162,10 @@ func (s *session) nextBoot() (*booted, NextBoot) {
 
 // defaultEntry finds the entry of GRUB's menu that boots next. Where it is sure
 // that GRUB starts, the files of other loaders mean nothing.
-func (s *session) defaultEntry(sure bool) (*grub.Entry, NextBoot) {
+func (s *session) defaultEntry(program string, sure bool) (*grub.Entry, NextBoot) {
 	boot := NextBoot{}
-	for _, dir := range menuDirs() {
-		l := s.file(dir+"/grub.cfg", 1<<20)
+	for _, dir := range s.menus(program) {
+		l := s.file(dir+"/grub.cfg", maxMenu)
 		if l.absent() {
 			continue
 		}

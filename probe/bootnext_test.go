@@ -111,6 +111,9 @@ func TestCollectNextBoot(t *testing.T) {
 	const cfg = "/boot/efi/EFI/xen/xen-4.20.cfg"
 	const config = "[global]\ndefault=fine\n[other]\nkernel=x\n[fine]\noptions=sched=credit loglvl=all\nkernel=vmlinuz root=UUID=" + hostUUID + "\n"
 	alone := NextBoot{Loader: "xen.efi", Title: "fine", Source: cfg, Line: 5, File: "/boot/efi/EFI/xen/xen-4.20-amd64.efi", Xen: true}
+	const beside = "/boot/efi/EFI/debian/grub.cfg"
+	there := boots
+	there.Source = beside
 	starting := func(b NextBoot, words string) NextBoot { b.Firmware = words; return b }
 	efi := func(m machine, more machine) machine {
 		all := machine{menu: second, cfg: config}
@@ -145,6 +148,11 @@ func TestCollectNextBoot(t *testing.T) {
 		// What the firmware says.
 		"Debian first":              {efi(firmware(0, 0, 1), nil), "", starting(boots, `EFI starts Boot0000 (\EFI\debian\shimx64.efi) first`)},
 		"no menu for it":            {efi(firmware(0, 0, 1), machine{menu: gone}), "", NextBoot{Firmware: `EFI starts Boot0000 (\EFI\debian\shimx64.efi) first`, Why: "no menu of GRUB was found in /boot/grub or /boot/grub2"}},
+		"a menu beside GRUB":        {efi(firmware(0, 0, 1), machine{menu: grubMenu, beside: second}), "", starting(there, `EFI starts Boot0000 (\EFI\debian\shimx64.efi) first`)},
+		"what leads to the menu":    {efi(firmware(0, 0, 1), machine{beside: "configfile $prefix/grub.cfg\n"}), "", starting(boots, `EFI starts Boot0000 (\EFI\debian\shimx64.efi) first`)},
+		"beside a GRUB that is not": {efi(firmware(0, 0, 1), machine{"/boot/efi/EFI/other/grub.cfg": grubMenu}), "", starting(boots, `EFI starts Boot0000 (\EFI\debian\shimx64.efi) first`)},
+		"the only menu":             {machine{beside: second, "/boot/efi/EFI/a/grub.cfg": "configfile x\n"}, "", starting(there, unread)},
+		"one of two menus":          {machine{beside: second, "/boot/efi/EFI/a/grub.cfg": grubMenu}, "", NextBoot{Firmware: unread, Why: "no menu of GRUB was found in /boot/grub or /boot/grub2"}},
 		"Xen first":                 {efi(firmware(0, 1, 0), nil), "", starting(alone, `EFI starts Boot0001 (\efi\XEN\xen-4.20-amd64.efi) first`)},
 		"Xen once":                  {efi(firmware(0, 0, 1), machine{bootNext: efiNumbers(1)}), "", starting(alone, `EFI starts Boot0001 (\efi\XEN\xen-4.20-amd64.efi) next, once, as BootNext says`)},
 		"once what is not there":    {efi(firmware(0, 0, 1), machine{bootNext: efiNumbers(99)}), "", starting(boots, `EFI starts Boot0000 (\EFI\debian\shimx64.efi) first`)},

@@ -96,8 +96,8 @@ func (s *session) nextLine() facts.Observed[facts.CommandLine] {
 // or the first where the default is something else.
 func (s *session) lineOfMenu() facts.Observed[facts.CommandLine] {
 	var none facts.Observed[facts.CommandLine]
-	for _, dir := range menuDirs() {
-		l := s.file(dir+"/grub.cfg", 1<<20)
+	for _, dir := range s.menus("") {
+		l := s.file(dir+"/grub.cfg", maxMenu)
 		if l.absent() {
 			continue
 		}

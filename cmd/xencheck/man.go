@@ -99,6 +99,7 @@ func manual(c *cobra.Command) string {
 		p.term(`\fI`+roff(configFile)+`\fR`, roff("Settings and waivers; xencheck-config(1) shows what holds."))
 		p.term(`\fI`+roff(overrideDir)+`\fR`, roff("Statements that override the embedded ones."))
 		p.term(`\fI`+roff(stateDir+"/"+reportFile)+`\fR, \fI`+roff(previousFile)+`\fR`, roff("The last two reports of xencheck-record(1)."))
+		p.term(`\fI`+roff(stateDir+"/"+lockFile)+`\fR`, roff("Locked while a record is at work; only root can open it."))
 		p.term(`\fI`+roff(textfileDir+"/"+metricsFile)+`\fR`, roff("Metrics of the last report."))
 	}
 	if c.HasExample() {
