@@ -19,10 +19,16 @@ type facet struct {
 // facets holds every rule that judges hosts once, but for the two of which each
 // row, or declaration, is a facet of its own: see usesOf. The keys begin with those of
 // judging.base.
-const facetCount = 9
+const facetCount = 10
 
 var facets = [facetCount]facet{
 	{rules: []string{releaseRule.ID}, key: func(_ *bounds, _ *judging, k []byte) []byte { return k }},
+	{rules: []string{runningRule.ID}, key: func(_ *bounds, j *judging, k []byte) []byte {
+		return factKey(k, j.h.Xen.Running, func(k []byte, v facts.XenVersion) []byte {
+			k = binary.AppendVarint(binary.AppendVarint(k, int64(v.Major)), int64(v.Minor))
+			return textKey(k, v.Extra)
+		})
+	}},
 	{rules: []string{architectureRule.ID}, key: cpuKey},
 	{rules: []string{memoryRule.ID, cpusRule.ID}, key: func(b *bounds, j *judging, k []byte) []byte {
 		k = rangeKey(k, j.h.Memory.Physical, b.bytes)

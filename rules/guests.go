@@ -66,6 +66,7 @@ var pvhRule = Rule{
 		return j.guests(rows, func(row *entry, f Finding) (Finding, []requirement) {
 			if role, _ := row.Applies.Term(support.TermRole); role.Value == "dom0" {
 				f.InUse, f.For = No, []string{"pvh-dom0"}
+				evidence := seen("type of dom0", j.h.Machine.DomainType, plain)
 				d, ok := j.h.Machine.DomainType.Get()
 				if line, o := j.line(); j.underXen() && !ok {
 					// A dom0 is PV unless told otherwise.
@@ -75,6 +76,7 @@ var pvhRule = Rule{
 					switch {
 					case given && !(isBool && !off), legacy:
 						d, ok = "pvh", true
+						evidence = Seen{What: "dom0= on Xen's command line", Value: "pvh", Source: o.Source}
 					case !o.IsKnown() || line.Cut:
 						f.InUse, f.For = Maybe, []string{Base, "pvh-dom0"}
 						return f, []requirement{{"a dom0 of that kind", func(*judging, *Finding) (Tri, string, string) {
@@ -84,7 +86,7 @@ var pvhRule = Rule{
 				}
 				if ok && j.underXen() && d == "pvh" {
 					f.InUse, f.Do = Yes, "Take pvh out of dom0= on Xen's command line for a PV dom0."
-					f.Seen, f.Why = []Seen{seen("type of dom0", j.h.Machine.DomainType, plain)}, "It is in use: dom0 is a PVH one."
+					f.Seen, f.Why = []Seen{evidence}, "It is in use: dom0 is a PVH one."
 					return f, nil // it runs, so what it needs is there
 				}
 				return f, []requirement{needVirt, needIOMMU}

@@ -21,6 +21,7 @@ type Judge struct {
 	shares       [][]*entry              // the rows of each rule
 	rest         []*entry                // rows that no rule claims
 	strangers    []stranger              // headings nobody has heard of
+	ofRunning    bool                    // the statement was chosen for the Xen that runs
 	doubted      bool                    // something in the statement was not understood
 	major, minor int                     // the release of the statement
 	sections     map[string]*Ref         // to cite the prose of a section, by anchor
@@ -82,6 +83,15 @@ func Compile(st *support.Statement) *Judge {
 	c.shares, c.rest = share(c.rules, c.entries)
 	c.strangers = strangers(st)
 	c.desks.New = func() any { return &desk{room: make([]Finding, len(st.Rows)+spare)} }
+	return c
+}
+
+// CompileForRunning is [Compile] for a statement that nobody asked for: it was
+// chosen because of the Xen that runs on the hosts to be judged, or stands in
+// for the one of that Xen.
+func CompileForRunning(st *support.Statement) *Judge {
+	c := Compile(st)
+	c.ofRunning = true
 	return c
 }
 

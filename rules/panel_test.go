@@ -58,7 +58,7 @@ func TestEveryRuleHasOneFacet(t *testing.T) {
 		if r.ID == usageRuleID || r.ID == elsewhereRule.ID {
 			n++ // see usesOf
 		}
-		host := r.ID == releaseRule.ID || r.ID == elsewhereRule.ID || r.ID == usageRuleID || len(r.Rows) > 0
+		host := r.ID == releaseRule.ID || r.ID == runningRule.ID || r.ID == elsewhereRule.ID || r.ID == usageRuleID || len(r.Rows) > 0
 		if want := map[bool]int{true: 1}[host]; n != want {
 			t.Errorf("rule %s is in %d facets, want %d", r.ID, n, want)
 		}
@@ -191,7 +191,8 @@ func TestPanelAgrees(t *testing.T) {
 	for _, r := range releases {
 		judges = append(judges, Compile(statement(t, r)))
 	}
-	judges = append(judges, Compile(text(t, oddStatement)), Compile(text(t, strangeStatement)))
+	judges = append(judges, Compile(text(t, oddStatement)), Compile(text(t, strangeStatement)),
+		CompileForRunning(statement(t, "4.22")), CompileForRunning(statement(t, "4.17")))
 	var intents []string
 	for _, in := range Intents() {
 		intents = append(intents, in.ID)

@@ -362,6 +362,45 @@ const (
 	securityEnds = "Security-Support-Until"
 )
 
+var runningRule = Rule{
+	ID:    "running-release",
+	Title: "Release of the running Xen",
+	Doc: "Where the release to judge by was chosen for the Xen that runs: tells when that Xen is a version under development, which nothing is " +
+		"promised for, and when its release has no statement here, so that another one's stands in. " +
+		"Naming a release (--xen) asks about that release instead.",
+	judge: func(j *judging, _ []*entry) []Finding {
+		if !j.ofRunning {
+			return nil
+		}
+		o := j.h.Xen.Running
+		f := Finding{Title: "The Xen that runs here", Applies: Yes, InUse: Yes, For: []string{Base}}
+		f.Seen = []Seen{seen("running Xen", o, func(v facts.XenVersion) string { return itoa(v.Major) + "." + itoa(v.Minor) + v.Extra })}
+		v, ok := o.Get()
+		release := itoa(v.Major) + "." + itoa(v.Minor)
+		switch {
+		case !ok:
+			f = unreadable(f, "Which Xen runs here is not known, so it is not known to be the one that was judged by.")
+			f.Do = remedy(o)
+		case underDevelopment(v):
+			f = j.say(f, support.Level{Functional: support.Supported, Security: support.SecurityNo})
+			f.Why = "Xen " + release + v.Extra + " is a version under development; security support begins with a release."
+			f.Do = "Run a released version."
+		case v.Major != j.major || v.Minor != j.minor:
+			f = unreadable(f, "No statement of Xen "+release+" is known here; what another release's says need not hold for it.")
+			f.Do = "Give the statement of Xen " + release + " with --xen, or name the release to judge by."
+		default:
+			return nil
+		}
+		return []Finding{f}
+	},
+}
+
+// underDevelopment reports that a Xen was built between releases. Builds of a
+// stable branch between two point releases, which end in -pre, are not meant.
+func underDevelopment(v facts.XenVersion) bool {
+	return strings.Contains(v.Extra, "-rc") || strings.Contains(v.Extra, "-unstable")
+}
+
 var releaseRule = Rule{
 	ID:    "release",
 	Title: "Support period of the release",

@@ -46,6 +46,7 @@ type Rule struct {
 func List() []Rule {
 	return append([]Rule{
 		releaseRule,
+		runningRule,
 		kconfigRule,
 		architectureRule,
 		cpuHotplugRule,

@@ -300,6 +300,27 @@ func TestCPUCount(t *testing.T) {
 		v := Evaluate(statement(t, "4.18"), tt.host, Options{At: now})
 		property(t, v, "host-cpus", NotStated)
 	}
+	bare := x86(func(h *facts.Host) { h.CPU.Physical = facts.Is(facts.Exactly(300), "present") })
+	xen := x86(func(h *facts.Host) {
+		h.CPU.Physical, h.Xen.Running = facts.Is(facts.Exactly(300), "physinfo"), facts.Is(facts.XenVersion{Major: 4, Minor: 22}, "hypercall")
+	})
+	for h, want := range map[*facts.Host]int{bare: 1, xen: 0} {
+		if f := finding(t, Evaluate(statement(t, "4.22"), h, Options{At: now}), "physical-cpus--x86"); len(f.Notes) != want {
+			t.Errorf("notes %q, want %d: a Xen that runs has said how many CPUs it drives", f.Notes, want)
+		}
+	}
+}
+
+// What shows that dom0 is a PVH one is shown.
+func TestPVHDom0ByCommandLine(t *testing.T) {
+	h := x86(func(h *facts.Host) {
+		h.Machine.Kind, h.Machine.DomainType = facts.Is(facts.Dom0, "xl info"), unknown[string]()
+		h.Xen.CommandLine = facts.Is(facts.CommandLine{Text: "dom0=pvh dom0_mem=4G"}, "xl info")
+	})
+	f := finding(t, Evaluate(statement(t, "4.22"), h, Options{At: now}), "x86pvh--dom0")
+	if f.InUse != Yes || len(f.Seen) != 1 || f.Seen[0].Value != "pvh" || f.Seen[0].Source != "xl info" {
+		t.Errorf("in use %s, seen %+v", f.InUse, f.Seen)
+	}
 }
 
 func TestInterruptController(t *testing.T) {
@@ -482,6 +503,49 @@ func TestReleaseGate(t *testing.T) {
 	s.Header.SecuritySupportUntil = support.Field{Text: "some day"}
 	if v := Evaluate(s, x86(nil), Options{At: now}); v.Overall.Grade != GradeUnknown {
 		t.Errorf("a release without dates: %s", v.Overall.Grade)
+	}
+}
+
+// Of a Xen that runs, what is said of another release is no verdict, and one
+// under development has none of a release's promises. Whoever names a release
+// asks about that.
+func TestRunningRelease(t *testing.T) {
+	dom0 := func(v facts.Observed[facts.XenVersion]) *facts.Host {
+		return x86(func(h *facts.Host) { h.Machine.Kind, h.Xen.Running = facts.Is(facts.Dom0, "xen"), v })
+	}
+	runs := func(minor int, extra string) facts.Observed[facts.XenVersion] {
+		return facts.Is(facts.XenVersion{Major: 4, Minor: minor, Extra: extra}, "hypercall")
+	}
+	for _, tt := range []struct {
+		name    string
+		running facts.Observed[facts.XenVersion]
+		want    Outcome // of the rule's finding; empty: there is none
+		level   support.Security
+	}{
+		{"its own", runs(22, ".0"), "", ""},
+		{"its own, a vendor's", runs(22, ".1-0+deb13u1"), "", ""},
+		{"its own, between two point releases", runs(22, ".1-pre"), "", ""},
+		{"its own, before the release", runs(22, "-rc"), Judged, support.SecurityNo},
+		{"its own, before the release, as some spell it", runs(22, ".0-rc3"), Judged, support.SecurityNo},
+		{"too old for a statement", runs(9, ".4"), Unknown, ""},
+		{"too new for a statement", runs(23, ".0"), Unknown, ""},
+		{"unstable", runs(23, "-unstable"), Judged, support.SecurityNo},
+		{"not known", unknown[facts.XenVersion](), Unknown, ""},
+	} {
+		s := statement(t, "4.22")
+		fs := CompileForRunning(s).Evaluate(dom0(tt.running), Options{At: now}).Findings
+		i := slices.IndexFunc(fs, func(f Finding) bool { return f.Rule == runningRule.ID })
+		switch {
+		case i < 0 && tt.want != "":
+			t.Errorf("%s: nothing is said", tt.name)
+		case i >= 0 && (fs[i].Outcome != tt.want || fs[i].Level.Security != tt.level || !slices.Contains(fs[i].For, Base)):
+			t.Errorf("%s: %s %v, want %s: %s", tt.name, fs[i].Outcome, fs[i].Level, tt.want, fs[i].Why)
+		}
+		for _, f := range Evaluate(s, dom0(tt.running), Options{At: now}).Findings {
+			if f.Rule == runningRule.ID {
+				t.Errorf("%s: %s, although 4.22 was asked about", tt.name, f.Why)
+			}
+		}
 	}
 }
 

@@ -33,7 +33,7 @@ func newFleetJudge(j *judge) *fleetJudge {
 // Seat implements [fleet.Judge].
 func (f *fleetJudge) Seat() fleet.Seat {
 	return &fleetSeat{
-		fleetJudge: f, panel: rules.NewPanel(f.options()), seats: map[*support.Statement]int{}, auto: map[[2]int]seated{},
+		fleetJudge: f, panel: rules.NewPanel(f.options()), seats: map[purpose]int{}, auto: map[[2]int]seated{},
 		marks: map[*rules.Mark]*fleet.Hurt{}, guests: map[*rules.DomainBrief][]*fleet.Hurt{}, hurts: map[fleet.Hurt]*fleet.Hurt{}, lists: map[string][]*fleet.Hurt{},
 	}
 }
@@ -42,8 +42,8 @@ func (f *fleetJudge) Seat() fleet.Seat {
 type fleetSeat struct {
 	*fleetJudge
 	panel  *rules.Panel
-	seats  map[*support.Statement]int // numbers of the panel
-	auto   map[[2]int]seated          // by the version of a Xen
+	seats  map[purpose]int   // numbers of the panel
+	auto   map[[2]int]seated // by the version of a Xen
 	marks  map[*rules.Mark]*fleet.Hurt
 	guests map[*rules.DomainBrief][]*fleet.Hurt
 	hurts  map[fleet.Hurt]*fleet.Hurt // every hurt once
@@ -107,7 +107,7 @@ func (s *fleetSeat) report(h *facts.Host, release string) (fleet.Judgement, erro
 	if err != nil {
 		return fleet.Judgement{}, err
 	}
-	v := s.compiled(st).Evaluate(h, s.options())
+	v := s.compiled(st, ofRunning(h, release)).Evaluate(h, s.options())
 	return fleet.Judgement{
 		Statement: s.describeOnce(st), How: choice.How, Grade: v.Overall.Grade, Complete: v.Overall.Complete, Level: v.Overall.Level,
 		Exit: report.FailOn(s.o.failOn).Exit(v), Hurts: s.arrange(s.hostHurts(v), s.domainHurts(v.Domains)), Waivers: v.Waivers,
@@ -123,13 +123,16 @@ func (s *fleetSeat) choose(h *facts.Host, release string) (seated, error) {
 		if err != nil {
 			return seated{}, err
 		}
-		return s.sit(st, report.Asked), nil
+		return s.sit(purpose{st: st}, report.Asked), nil
 	}
 	key := [2]int{-1, 0}
-	if h.Xen.Running.IsKnown() {
+	switch {
+	case h.Xen.Running.IsKnown():
 		key = [2]int{h.Xen.Running.Value.Major, h.Xen.Running.Value.Minor}
-	} else if len(h.Xen.Installed.Value) > 0 {
+	case len(h.Xen.Installed.Value) > 0:
 		key[0] = -2 // seldom, and not so simple
+	case ofRunning(h, auto):
+		key[0] = -3 // which Xen is not known
 	}
 	if by, ok := s.auto[key]; ok {
 		return by, nil
@@ -138,7 +141,7 @@ func (s *fleetSeat) choose(h *facts.Host, release string) (seated, error) {
 	if err != nil {
 		return seated{}, err
 	}
-	by := s.sit(st, choice.How)
+	by := s.sit(purpose{st, ofRunning(h, auto)}, choice.How)
 	if key[0] != -2 && len(s.auto) < mostHurts {
 		s.auto[key] = by
 	}
@@ -146,14 +149,14 @@ func (s *fleetSeat) choose(h *facts.Host, release string) (seated, error) {
 }
 
 // sit returns the number of a statement's judge.
-func (s *fleetSeat) sit(st *support.Statement, how report.How) seated {
-	n, ok := s.seats[st]
+func (s *fleetSeat) sit(p purpose, how report.How) seated {
+	n, ok := s.seats[p]
 	if !ok {
-		n = s.panel.Add(s.compiled(st))
-		s.seats[st] = n
+		n = s.panel.Add(s.compiled(p.st, p.ofRunning))
+		s.seats[p] = n
 		s.shown = false // what it knows of the host is for the judges it had
 	}
-	return seated{n, s.describeOnce(st), how}
+	return seated{n, s.describeOnce(p.st), how}
 }
 
 // mark returns the one hurt of a mark.

@@ -24,13 +24,13 @@ type judge struct {
 	clock   string // a warning about the clock; empty when it can be believed
 	mu      sync.Mutex
 	opened  map[string]*support.Statement
-	ready   map[*support.Statement]*rules.Judge
+	ready   map[purpose]*rules.Judge
 	latest  func() (*support.Statement, error) // the newest release on the judging date; read once
 }
 
 // newJudge settles the judging date once for all hosts of a run.
 func newJudge(s *streams, o judgeOptions) *judge {
-	j := &judge{streams: s, lib: s.library(), o: o, opened: map[string]*support.Statement{}, ready: map[*support.Statement]*rules.Judge{}}
+	j := &judge{streams: s, lib: s.library(), o: o, opened: map[string]*support.Statement{}, ready: map[purpose]*rules.Judge{}}
 	j.at = o.at
 	if j.at.IsZero() {
 		j.at = s.now().UTC().Truncate(24 * time.Hour)
@@ -57,18 +57,27 @@ func (j *judge) report(h *facts.Host, release string) (*report.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := j.compiled(st).Evaluate(h, j.options())
+	v := j.compiled(st, ofRunning(h, release)).Evaluate(h, j.options())
 	return report.New(toolName(), h, j.describe(st, h), choice, v, report.FailOn(j.o.failOn)), nil
 }
 
-// compiled makes a statement ready to judge, once.
-func (j *judge) compiled(st *support.Statement) *rules.Judge {
+// purpose is a statement and why it was taken.
+type purpose struct {
+	st        *support.Statement
+	ofRunning bool
+}
+
+// compiled makes a statement ready to judge, once for each purpose.
+func (j *judge) compiled(st *support.Statement, ofRunning bool) *rules.Judge {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	c := j.ready[st]
+	p := purpose{st, ofRunning}
+	c := j.ready[p]
 	if c == nil {
-		c = rules.Compile(st)
-		j.ready[st] = c
+		if c = rules.Compile(st); ofRunning {
+			c = rules.CompileForRunning(st)
+		}
+		j.ready[p] = c
 	}
 	return c
 }

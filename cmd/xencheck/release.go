@@ -47,6 +47,13 @@ func (j *judge) statement(h *facts.Host, asked string) (*support.Statement, repo
 	return st, c, nil
 }
 
+// ofRunning reports that a release is chosen because of the Xen that runs on a
+// host: nobody asked for it by name.
+func ofRunning(h *facts.Host, asked string) bool {
+	kind, _ := h.Machine.Kind.Get()
+	return asked == auto && (h.Xen.Running.IsKnown() || kind == facts.Dom0)
+}
+
 // newest falls back to the newest release on the judging date.
 func (j *judge) newest(c report.Choice) (*support.Statement, report.Choice, error) {
 	st, err := j.latest()
