@@ -131,6 +131,9 @@ const entriesDir = "/boot/loader/entries"
 // nextBoot finds what boots next; the hypervisor is nil where it is none, or
 // where it cannot be told.
 func (s *session) nextBoot() (*booted, NextBoot) {
+	if s.host.Machine.Container.IsKnown() {
+		return nil, NextBoot{Why: "this is a container, and what is in its /boot is not what the host boots"}
+	}
 	st := s.firmwareStarts()
 	switch {
 	case st.why != "":

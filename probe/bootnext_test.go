@@ -143,6 +143,7 @@ func TestCollectNextBoot(t *testing.T) {
 		"added, and nobody may read":   {machine{menu: custom, "/boot/grub/custom.cfg": "x"}, "/boot/grub/custom.cfg", NextBoot{Firmware: unread, Source: menu, Why: "what the menu's default is cannot be told from the file"}},
 		"an entry of its own file":     {machine{menu: snippets, entry: "title Fedora Linux\nlinux /vmlinuz-6.5\n"}, "", NextBoot{Firmware: unread, Loader: "GRUB", Title: "Fedora Linux", Source: menu, Line: 3, File: "/vmlinuz-6.5"}},
 		"that nobody may read":         {machine{menu: snippets, entry: "title Fedora Linux\nlinux /vmlinuz-6.5\n"}, entry, NextBoot{Firmware: unread, Source: menu, Why: "the entries of /boot/loader/entries, which the menu adds, could not be read"}},
+		"a container":                  {machine{menu: second, "/proc/self/ns/pid": "-> pid:[4026532201]", "/.dockerenv": ""}, "", NextBoot{Why: "this is a container, and what is in its /boot is not what the host boots"}},
 		"no such files":                {machine{menu: snippets}, "", NextBoot{Firmware: unread, Loader: "GRUB", Title: "Debian GNU/Linux", Source: menu, Line: 4, File: "/boot/vmlinuz-6.12"}},
 
 		// What the firmware says.
