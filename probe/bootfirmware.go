@@ -174,8 +174,10 @@ func (s *session) onSystemPartition(file string) (name string, found, seen bool)
 		for i, part := range parts {
 			l := s.dir(at, maxEntries)
 			n := slices.IndexFunc(l.names, func(name string) bool { return strings.EqualFold(name, part) })
-			if i > 0 && l.known() {
-				seen = true // the first directory is there, so it is such a partition
+			// The first directory is there, so it is such a partition; /boot/efi is
+			// one of its own, or nothing is mounted there.
+			if i > 0 && l.known() && at != "/boot/efi" {
+				seen = true
 			}
 			if !l.known() || n < 0 || len(parts) > 16 {
 				break

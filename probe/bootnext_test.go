@@ -97,6 +97,16 @@ func firmware(current int, order ...uint16) machine {
 	return m
 }
 
+// unmounted is a machine without its EFI system partition.
+func unmounted(m machine) machine {
+	for name := range m {
+		if strings.HasPrefix(name, "/boot/efi/") {
+			m[name] = gone
+		}
+	}
+	return m
+}
+
 const bootMachineID = "0123456789abcdef0123456789abcdef"
 
 // What boots next on a running machine, and what cannot be told.
@@ -166,6 +176,7 @@ func TestCollectNextBoot(t *testing.T) {
 		"the network, and no word":  {efi(firmware(-1, 3, 0), nil), "", NextBoot{Why: "EFI tries Boot0003 (the network) first, and whether that starts anything cannot be told"}},
 		"from the network":          {efi(firmware(3, 3, 0), nil), "", NextBoot{Why: "EFI starts Boot0003 (the network) first, and what that boots cannot be told"}},
 		"a file that is gone":       {efi(firmware(0, 6, 0), nil), "", starting(boots, `EFI tries Boot0006 (\EFI\Microsoft\Boot\bootmgfw.efi), which started nothing this time, then Boot0000 (\EFI\debian\shimx64.efi)`)},
+		"a partition not mounted":   {efi(unmounted(firmware(0, 1, 0)), machine{cfg: gone, "/boot/efi/": ""}), "", NextBoot{Firmware: `EFI starts Boot0001 (\efi\XEN\xen-4.20-amd64.efi) first`, Loader: "xen.efi", Why: "xen.efi could not be found on the EFI system partition"}},
 		"no partition to look at":   {efi(firmware(0, 6, 0), nil), "/boot/efi", NextBoot{Why: `EFI starts Boot0006 (\EFI\Microsoft\Boot\bootmgfw.efi) first, and what Windows' boot manager boots cannot be told`}},
 		"a default loader":          {efi(firmware(9, 9, 0), nil), "", starting(boots, `EFI starts Boot0009 (\EFI\BOOT\BOOTX64.EFI) first, which is taken for GRUB`)},
 		"that gives its name":       {efi(firmware(9, 9, 0), machine{loaderInfo: efiVariable("GRUB 2.12")}), "", starting(boots, `EFI starts Boot0009 (\EFI\BOOT\BOOTX64.EFI) first`)},

@@ -199,6 +199,10 @@ func (o *gateSettings) isHypervisor(name string) bool {
 // the worst code. What it cannot do it says, and goes on.
 func (s *streams) gate(ctx context.Context, o *gateOptions, asked []request, elsewhere string) report.ExitCode {
 	asked = slices.DeleteFunc(asked, func(r request) bool { return !o.isHypervisor(r.name) })
+	for i := range asked {
+		r := &asked[i]
+		r.name, r.version, r.installed = short(r.name), short(r.version), short(r.installed)
+	}
 	g := report.NewGate(toolName(), o.mode)
 	err := s.judgePackages(ctx, o, g, asked, elsewhere)
 	if err == nil && (len(asked) > 0 || o.display.format == formatJSON) {
@@ -218,6 +222,16 @@ func (s *streams) gate(ctx context.Context, o *gateOptions, asked []request, els
 		return f.code
 	}
 	return report.ExitInternal
+}
+
+// short cuts off what no package is called, and no version: somebody is to read
+// the answer. What is cut off names no release.
+func short(s string) string {
+	const most = 300 // more than a version may have, see pkgversion
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 // judgePackages answers for each version among the packages.
