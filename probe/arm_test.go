@@ -2,6 +2,7 @@ package probe
 
 import (
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 
@@ -136,11 +137,9 @@ func TestArmVariants(t *testing.T) {
 		"no log, but KVM": {machine{syslogInterface: "", "/proc/misc": " 10 vhost\n232 kvm\n"}, func(t *testing.T, h *facts.Host) {
 			is(t, "EL2", h.CPU.Arm.Virtualization, true)
 		}},
+		// Firmware that keeps EL2 for itself describes the same controller.
 		"no log, no KVM, a GIC for guests": {machine{syslogInterface: ""}, func(t *testing.T, h *facts.Host) {
-			is(t, "EL2", h.CPU.Arm.Virtualization, true)
-			if h.CPU.Arm.Virtualization.Note == "" {
-				t.Error("a description is passed off as an observation")
-			}
+			isUnknown(t, "EL2", h.CPU.Arm.Virtualization, facts.Incomplete)
 		}},
 		"no log, no KVM, a GIC without": {machine{syslogInterface: "", blobFile: string(fake.DTB(boardTree([]string{"arm,cortex-a53"}, gicNode("arm,gic-v3", 2, false))))}, func(t *testing.T, h *facts.Host) {
 			isUnknown(t, "EL2", h.CPU.Arm.Virtualization, facts.Incomplete)
@@ -197,6 +196,12 @@ func TestArmVariants(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { test.check(t, collectLive(t, juno().with(test.change).root())) })
 	}
+}
+
+// Whoever may not read the log learns nothing of EL2 that it denies.
+func TestEL2Unprivileged(t *testing.T) {
+	r := faulty{Root: juno().root(), errs: map[string]error{syslogInterface: fs.ErrPermission}}
+	isUnknown(t, "EL2", collectLive(t, r).CPU.Arm.Virtualization, facts.NoPermission)
 }
 
 // armServer is started by EFI with ACPI: its device tree is a stub.

@@ -536,8 +536,10 @@ func virtExtensions(a *facts.ArmCPU) facts.Observed[bool] {
 // readEL2 tells whether the machine hands over with EL2 (Hyp mode) usable. No
 // file says so outright. The kernel's log does; /dev/kvm exists on Arm only
 // where Linux was entered there; and firmware describes the virtualization
-// parts of the interrupt controller where they are of use. In a Xen domain all
-// of this looks as on a machine without EL2, which Xen could not have started.
+// parts of the interrupt controller where they are of use. That is enough for a
+// board on paper, and not for a running machine: firmware that keeps EL2 for
+// itself describes the same controller. In a Xen domain all of this looks as on
+// a machine without EL2, which Xen could not have started.
 func (s *session) readEL2(a *facts.ArmCPU) facts.Observed[bool] {
 	if s.underXen {
 		if kind, _ := s.host.Machine.Kind.Get(); kind == facts.Dom0 {
@@ -566,18 +568,29 @@ func (s *session) readEL2(a *facts.ArmCPU) facts.Observed[bool] {
 			return facts.Is(true, misc.source).WithNote("Linux has /dev/kvm, which it only has when entered at EL2")
 		}
 	}
+	described := func(source string) facts.Observed[bool] {
+		const detail = "the interrupt controller has the parts that guests need"
+		switch {
+		case denied != nil:
+			return facts.Not[bool](denied)
+		case s.whole:
+			return facts.Not[bool](&facts.Problem{Cause: facts.Incomplete, Source: syslogInterface,
+				Detail: detail + ", and the kernel log no longer tells whether the machine starts at EL2", Remedy: "run xencheck soon after the next start"})
+		}
+		return facts.Is(true, source).WithNote("by the description of the interrupt controller: it has the parts that guests need")
+	}
 	if s.board != nil && !s.board.Stub {
 		gic := s.board.GIC
 		switch {
 		case gic.Maintenance && (gic.Version >= 3 || gic.Regs >= 4):
-			return facts.Is(true, s.boardSource).WithNote("by the description of the interrupt controller: it has the parts that guests need")
+			return described(s.boardSource)
 		case s.board.PSCI == "hvc" && gic.Version >= 2 && !gic.Maintenance:
 			return facts.Is(false, s.boardSource).WithNote("something beneath answers PSCI calls by hvc, and the interrupt controller has no parts for guests")
 		}
 	}
 	if s.madtLook.known() && s.madt.GICCs > 0 && s.madt.Maintenance {
 		if v, _ := s.madt.GICVersion(); v >= 3 || s.madt.GICV && s.madt.GICH {
-			return facts.Is(true, s.madtLook.source).WithNote("by the description of the interrupt controller: it has the parts that guests need")
+			return described(s.madtLook.source)
 		}
 	}
 	if denied != nil && denied.Cause == facts.NoPermission {

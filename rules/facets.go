@@ -31,6 +31,7 @@ var facets = [facetCount]facet{
 	}},
 	{rules: []string{architectureRule.ID}, key: cpuKey},
 	{rules: []string{memoryRule.ID, cpusRule.ID}, key: func(b *bounds, j *judging, k []byte) []byte {
+		k = append(k, bit(j.h.Machine.Container.IsKnown(), 1)|bit(j.h.Origin.Kind == facts.Live && j.h.Origin.Privileged, 2))
 		k = rangeKey(k, j.h.Memory.Physical, b.bytes)
 		return rangeKey(k, j.h.CPU.Physical, b.cpus)
 	}},

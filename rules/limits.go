@@ -121,7 +121,7 @@ func (j *judging) limit(f Finding, row *entry, tri Tri, why string, m measure) F
 	low, high := row.Meaning.At(r.Min), atMost(row.Meaning, r)
 	if low != high {
 		f = unreadable(f, "The host has "+m.rangeWords(r)+", and "+j.edge(l, m, r)+" lies inside that.")
-		f.Do = "Run as root, so that the firmware's own tables can be read and the amount is exact."
+		f.Do = j.moreExact()
 		return f
 	}
 	if low == support.NothingSaid {
@@ -144,6 +144,17 @@ func (j *judging) limit(f Finding, row *entry, tri Tri, why string, m measure) F
 	}
 	f.Why = "The host has " + m.rangeWords(r) + ", within the limit of " + l.Max.Text + "."
 	return f
+}
+
+// moreExact says how an amount that is known in part only becomes exact.
+func (j *judging) moreExact() string {
+	switch {
+	case j.h.Machine.Container.IsKnown():
+		return "Run xencheck outside the container."
+	case j.h.Origin.Kind == facts.Live && j.h.Origin.Privileged:
+		return "Nothing here tells more: look the amount up in the firmware's setup and compare it with the row."
+	}
+	return "Run as root, so that the firmware's own tables can be read and the amount is exact."
 }
 
 // edge names the bound of a limit that lies inside a range.

@@ -155,13 +155,19 @@ var qosRule = Rule{
 				return unreadable(f, "The CPU is not known."), false
 			}
 			f.Seen = []Seen{seen("QoS features", x.QoS, func(q []string) string { return strings.Join(q, ", ") })}
-			if models, ok := x.Models.Get(); ok && x.QoS.IsKnown() && !slices.ContainsFunc(models, func(m facts.X86Model) bool { return m.Vendor == "GenuineIntel" }) {
+			models, ok := x.Models.Get()
+			if x.QoS.IsKnown() && !ok {
+				f = unreadable(f, "The CPU has such technologies; whether they are Intel's, which the row is about, is not known.", seen("CPU", x.Models, modelList))
+				f.Do = remedy(x.Models)
+				return f, false
+			}
+			if x.QoS.IsKnown() && !slices.ContainsFunc(models, func(m facts.X86Model) bool { return m.Vendor == "GenuineIntel" }) {
 				intents := f.For
 				f = notAbout(f, "The row is about Intel's technologies; this CPU is not one of Intel's.")
 				f.For = intents
 				return f, false
 			}
-			f, ok := decide(f, x.QoS, "The CPU has it; Xen leaves it alone unless psr= is on its command line.", "The CPU has none of these technologies.")
+			f, ok = decide(f, x.QoS, "The CPU has it; Xen leaves it alone unless psr= is on its command line.", "The CPU has none of these technologies.")
 			return j.nowUsed(f, ok, "Take psr= off Xen's command line.", qosTold), ok
 		})
 	},

@@ -311,6 +311,43 @@ func TestCPUCount(t *testing.T) {
 	}
 }
 
+// Intel's row about QoS is ruled out by another maker's CPU alone.
+func TestWhoseQoS(t *testing.T) {
+	amd := func(models facts.Observed[[]facts.X86Model]) *facts.Host {
+		return x86(func(h *facts.Host) {
+			h.CPU.X86.Models, h.CPU.X86.QoS = models, facts.Is([]string{"cqm", "rdt_a"}, "/proc/cpuinfo")
+		})
+	}
+	for want, h := range map[Outcome]*facts.Host{
+		NotApplicable: amd(facts.Is([]facts.X86Model{{Vendor: "AuthenticAMD", Family: 26, Model: 2}}, "/proc/cpuinfo")),
+		Judged:        amd(facts.Is([]facts.X86Model{{Vendor: "GenuineIntel", Family: 6, Model: 173}}, "/proc/cpuinfo")),
+		Unknown:       amd(unknown[[]facts.X86Model]()),
+	} {
+		if f := finding(t, Evaluate(statement(t, "4.22"), h, Options{At: now}), "x86intel-platform-qos-technologies"); f.Outcome != want {
+			t.Errorf("%s, want %s: %s", f.Outcome, want, f.Why)
+		}
+	}
+}
+
+// Who cannot do what makes an amount exact is not told to do it.
+func TestMoreExact(t *testing.T) {
+	part := func(change func(*facts.Host)) *facts.Host {
+		return x86(func(h *facts.Host) {
+			h.Memory.Physical = facts.Is(facts.Range{Min: 64 << 30}, "/proc/meminfo")
+			change(h)
+		})
+	}
+	for want, h := range map[string]*facts.Host{
+		"as root":               part(func(h *facts.Host) { h.Origin.Privileged = false }),
+		"firmware's setup":      part(func(*facts.Host) {}),
+		"outside the container": part(func(h *facts.Host) { h.Machine.Container = facts.Is("lxc", "/run/systemd/container") }),
+	} {
+		if f := finding(t, Evaluate(statement(t, "4.22"), h, Options{At: now}), "physical-memory--x86"); f.Outcome != Unknown || !strings.Contains(f.Do, want) {
+			t.Errorf("%s: %q, want %q", f.Outcome, f.Do, want)
+		}
+	}
+}
+
 // What shows that dom0 is a PVH one is shown.
 func TestPVHDom0ByCommandLine(t *testing.T) {
 	h := x86(func(h *facts.Host) {
