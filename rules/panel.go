@@ -149,6 +149,7 @@ func (p *Panel) Host(h *facts.Host) {
 	}
 	p.views = [facetCount]*view{}
 	p.told, p.met = false, false
+	clear(p.guests) // they point into the last one
 	p.j = judging{h: h, o: p.o, brief: true}
 	p.j.hostSide()
 	p.j.under, p.j.set = p.j.underXen(), p.j.setUp()

@@ -63,7 +63,12 @@ type seated struct {
 const mostHurts = 1 << 12
 
 // Host implements [fleet.Seat].
-func (s *fleetSeat) Host(h *facts.Host) { s.h, s.shown = h, false }
+func (s *fleetSeat) Host(h *facts.Host) {
+	s.h, s.shown = h, false
+	if h == nil {
+		s.panel.Host(&facts.Host{})
+	}
+}
 
 // Judge implements [fleet.Seat].
 func (s *fleetSeat) Judge(release string, full bool) (fleet.Judgement, error) {

@@ -18,6 +18,7 @@ const (
 type item struct {
 	place   Place
 	data    []byte
+	own     bool // nobody else will write to data
 	collect func(context.Context) (*facts.Host, error)
 	err     error
 	hasty   bool // see piece
@@ -28,7 +29,9 @@ type item struct {
 // other, what came of them, and what the sinks are to write of them.
 type batch struct {
 	items   []item
-	bytes   []byte // holds the data of the items
+	bytes   []byte // holds the data of the items, but for large ones
+	size    int    // of the data of all items
+	large   int    // of it, that of large items
 	results []Result
 	boiled  []boiled
 	keys    []byte // holds the keys of what is boiled down
@@ -46,11 +49,12 @@ type feeder struct {
 	now   *batch
 	most  int    // records in a batch
 	buf   []byte // of the splitter, used again for the next file
+	large *budget
 	files files
 }
 
 func newFeeder(ctx context.Context, most int, send func(*batch) error) *feeder {
-	f := &feeder{ctx: ctx, send: send, most: most}
+	f := &feeder{ctx: ctx, send: send, most: most, large: newBudget()}
 	f.pool.New = func() any { return &batch{} }
 	return f
 }
@@ -76,19 +80,23 @@ func (f *feeder) give(b *batch) {
 	f.pool.Put(b)
 }
 
-// add puts an item into the batch. The bytes of its data are copied.
+// add puts an item into the batch. The bytes of its data are copied unless they
+// are its own.
 func (f *feeder) add(it item) error {
 	if f.now == nil {
 		f.now = f.take()
 	}
 	b := f.now
-	if n := len(b.bytes); len(it.data) > 0 {
+	b.size += len(it.data)
+	if it.own {
+		b.large += len(it.data)
+	} else if n := len(b.bytes); len(it.data) > 0 {
 		// Items that were added before keep what they point to when it moves.
 		b.bytes = append(b.bytes, it.data...)
 		it.data = b.bytes[n:len(b.bytes):len(b.bytes)]
 	}
 	b.items = append(b.items, it)
-	if len(b.items) >= f.most || len(b.bytes) >= batchBytes || it.collect != nil {
+	if len(b.items) >= f.most || b.size >= batchBytes || it.collect != nil {
 		return f.flush(false)
 	}
 	return nil
@@ -106,5 +114,8 @@ func (f *feeder) flush(pause bool) error {
 	}
 	b := f.now
 	f.now, b.pause = nil, pause
+	if b.large > 0 {
+		f.large.take(b.large)
+	}
 	return f.send(b)
 }

@@ -222,7 +222,7 @@ func (p packed) Read(b []byte) (int, error) {
 // stream feeds the records of a stream of JSON, or of what should be one.
 func (in *input) stream(name string, r io.Reader, live, binary bool) error {
 	s := newSplitter(r)
-	s.binary, s.hurry = binary, true
+	s.binary, s.hurry, s.await = binary, true, in.large.await
 	s.buf = in.buf[:0]
 	defer func() {
 		if cap(s.buf) == firstBuffer {
@@ -246,7 +246,11 @@ func (in *input) stream(name string, r io.Reader, live, binary bool) error {
 			return in.ctx.Err()
 		}
 		wait, empty = !live, false
-		if err := in.add(item{place: Place{name, p.line, p.offset}, data: p.data, err: p.err, hasty: p.hasty, then: p.then}); err != nil {
+		own := len(p.data) > largeRecord
+		if own {
+			s.part()
+		}
+		if err := in.add(item{place: Place{name, p.line, p.offset}, data: p.data, own: own, err: p.err, hasty: p.hasty, then: p.then}); err != nil {
 			return err
 		}
 	}

@@ -24,13 +24,14 @@ func (in *input) lines(name string, r io.Reader) error {
 				return err
 			}
 		}
-		line, n, err := readLine(b)
+		line, n, err := readLine(b, in.large.await)
 		if n > 0 {
 			if at.Offset == 0 {
 				line = bytes.TrimPrefix(line, []byte(byteOrderMark))
 			}
 			it := item{place: at}
 			it.data, it.err = soleObject(line)
+			it.own = len(it.data) > largeRecord // longer than what b holds
 			if err := in.add(it); err != nil {
 				return err
 			}
@@ -47,8 +48,9 @@ func (in *input) lines(name string, r io.Reader) error {
 }
 
 // readLine reads a line and returns as much of it as a record may have, and how
-// long it is with its end. The line is good until the next call.
-func readLine(b *bufio.Reader) (line []byte, n int64, err error) {
+// long it is with its end. The line is good until the next call; one that is
+// longer than what b holds stays good. Before much is held, await is called.
+func readLine(b *bufio.Reader, await func(n int)) (line []byte, n int64, err error) {
 	line, err = b.ReadSlice('\n')
 	n = int64(len(line))
 	if err != bufio.ErrBufferFull {
@@ -59,9 +61,15 @@ func readLine(b *bufio.Reader) (line []byte, n int64, err error) {
 		var more []byte
 		more, err = b.ReadSlice('\n')
 		n += int64(len(more))
-		if len(line) <= MaxRecord {
-			line = append(line, more...)
+		if len(line) > MaxRecord {
+			continue
 		}
+		if n := len(line) + len(more); n > cap(line) {
+			room := min(2*n, MaxRecord+2*firstBuffer)
+			await(room)
+			line = append(make([]byte, 0, room), line...)
+		}
+		line = append(line, more...)
 	}
 	return line, n, err
 }

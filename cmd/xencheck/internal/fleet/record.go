@@ -99,7 +99,8 @@ type Judge interface {
 
 // Seat is where one goroutine judges.
 type Seat interface {
-	// Host takes the next host. The same pointer may be another host.
+	// Host takes the next host; nil lets go of the last one. The same pointer may
+	// be another host.
 	Host(h *facts.Host)
 	// Judge judges it by the statement that a release names, or by the one that
 	// fits it. The report is made only when full is set. The list of hurts is

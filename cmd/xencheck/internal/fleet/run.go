@@ -116,6 +116,10 @@ func (r *run) pipeline(parent context.Context) error {
 			w := newWorker(r)
 			for b := range work {
 				w.work(ctx, b)
+				if b.large > 0 {
+					w.forget(b)
+					f.large.give(b.large)
+				}
 				close(b.done)
 			}
 		}()
@@ -188,12 +192,13 @@ func (r *run) take(b *batch) error {
 	if b.err != nil {
 		return b.err
 	}
-	r.tally.bytes += int64(len(b.bytes))
+	r.tally.bytes += int64(b.size)
 	for i := range b.results {
 		res := &b.results[i]
+		var err error
 		for _, s := range r.sinks {
-			if err := r.hand(s, res); err != nil {
-				return err
+			if err == nil {
+				err = r.hand(s, res)
 			}
 		}
 		r.tally.records++
@@ -201,6 +206,9 @@ func (r *run) take(b *batch) error {
 			r.tally.fail(res.Place, res.Err)
 		} else {
 			r.tally.count(b.boiled[i])
+		}
+		if err != nil {
+			return err
 		}
 	}
 	for i, s := range r.renderers {

@@ -208,6 +208,73 @@ func TestHugeRecord(t *testing.T) {
 	}
 }
 
+// metered counts what is read of it.
+type metered struct {
+	r io.Reader
+	n atomic.Int64
+}
+
+func (m *metered) Read(p []byte) (int, error) {
+	n, err := m.r.Read(p)
+	m.n.Add(int64(n))
+	return n, err
+}
+
+// slowly judges a host only when it may.
+type slowly struct {
+	words
+	begun, may chan bool
+}
+
+type slowSeat struct {
+	Seat
+	of slowly
+}
+
+func (s slowly) Seat() Seat { return slowSeat{s.words.Seat(), s} }
+
+func (s slowSeat) Host(h *facts.Host) {
+	if h != nil {
+		s.of.begun <- true
+		<-s.of.may
+	}
+	s.Seat.Host(h)
+}
+
+// While a large record is judged, no more is read than what the buffer that it
+// was found in could hold.
+func TestLargeRecordsGoAlone(t *testing.T) {
+	const size, records = 20 << 20, 4
+	for _, each := range []bool{false, true} {
+		var in []io.Reader
+		for i := range records {
+			line := record(fmt.Sprint("h", i), "", 1)
+			in = append(in, longLine(line[:len(line)-1]+`,"other":"`, size, "\"}\n"))
+		}
+		m := &metered{r: io.MultiReader(in...)}
+		o := options(m)
+		o.Lines, o.Workers = each, 4
+		judge := slowly{o.Judge.(words), make(chan bool), make(chan bool)}
+		o.Judge = judge
+		done := make(chan *report.Fleet)
+		go func() {
+			f, _ := Run(t.Context(), o)
+			done <- f
+		}()
+		for i := range int64(records) {
+			<-judge.begun
+			time.Sleep(20 * time.Millisecond) // for the reader to go on
+			if read, most := m.n.Load(), i*size+MaxRecord+2*firstBuffer; read > most {
+				t.Errorf("each line %t: %d bytes were read when record %d was judged, want at most %d", each, read, i+1, most)
+			}
+			judge.may <- true
+		}
+		if f := <-done; f.Hosts != records || f.Bytes < records*size {
+			t.Errorf("each line %t: %d hosts, %d bytes", each, f.Hosts, f.Bytes)
+		}
+	}
+}
+
 // Whoever writes one line and waits gets one line back.
 func TestLineByLine(t *testing.T) {
 	in, write := io.Pipe()

@@ -69,6 +69,8 @@ type splitter struct {
 	object scanner
 	looked int // how far object has looked, from at
 
+	await func(n int) // is called before so many bytes are held; nil for nobody
+
 	hurry bool // hand out lines that look like one object without looking into them
 	then  byte // what follows the last byte, where more is known of that than of the stream
 }
@@ -319,6 +321,17 @@ func (s *splitter) use(n int) {
 	s.fresh = n > 0 && s.buf[s.at-1] == '\n'
 }
 
+// part gives away the buffer with what it has handed out last, and goes on with a
+// copy of the rest.
+func (s *splitter) part() {
+	rest, room := s.buf[s.at:], firstBuffer
+	for room < len(rest) {
+		room *= 2 // as it would have grown to
+	}
+	s.base += int64(s.at)
+	s.buf, s.at = append(make([]byte, 0, room), rest...), 0
+}
+
 func (s *splitter) offset() int64 { return s.base + int64(s.at) }
 
 // fill reads once. What is used up makes room; an object that does not fit gets
@@ -333,7 +346,11 @@ func (s *splitter) fill() {
 		s.at = 0
 	}
 	if len(s.buf) == cap(s.buf) {
-		larger := make([]byte, len(s.buf), min(2*cap(s.buf), MaxRecord+firstBuffer))
+		n := min(2*cap(s.buf), MaxRecord+firstBuffer)
+		if s.await != nil {
+			s.await(n)
+		}
+		larger := make([]byte, len(s.buf), n)
 		copy(larger, s.buf)
 		s.buf = larger
 	} else if len(s.buf) == 0 && cap(s.buf) > firstBuffer {

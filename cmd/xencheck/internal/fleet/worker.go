@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/hostjson"
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
@@ -37,6 +38,20 @@ func newWorker(r *run) *worker { return &worker{run: r} }
 func (w *worker) equip() {
 	w.decoder, w.seat, w.boiler = new(hostjson.Decoder), w.o.Judge.Seat(), w.tally.boiler()
 	w.judgements = make([]Judgement, len(w.o.Releases))
+}
+
+// forget lets go of what large records have taken, so that the next ones find the
+// room. Of very large ones that is more than all the rest of the process.
+func (w *worker) forget(b *batch) {
+	clear(b.items)
+	if b.large <= mostLarge/4 {
+		return
+	}
+	w.decoder = new(hostjson.Decoder)
+	if w.seat != nil {
+		w.seat.Host(nil)
+	}
+	runtime.GC()
 }
 
 // work judges a batch and renders what is wanted of it. What fails besides the

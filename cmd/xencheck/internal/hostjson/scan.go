@@ -3,6 +3,7 @@ package hostjson
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -20,7 +21,7 @@ const padding = "\x00\x00\x00\x00\x00\x00\x00\x00"
 
 // load takes a new text.
 func (d *scanner) load(data []byte) {
-	d.b = append(append(d.b[:0], data...), padding...)
+	d.b = append(append(slices.Grow(d.b[:0], len(data)+len(padding)), data...), padding...)
 	d.s = string(d.b)
 	d.i, d.end = 0, len(data)
 }

@@ -221,12 +221,22 @@ func (t *table[K]) of(k K) int {
 	return len(t.list) - 1
 }
 
-// Add takes a host. A host with another number of verdicts than the page has
-// releases is an error of the caller; missing ones are shown as unknown.
+// word numbers a string, and keeps a copy: what it is given may be a small part of
+// a large text, which would stay in memory with it.
+func (p *Page) word(s string) int {
+	if i, ok := p.strings.index[s]; ok {
+		return i
+	}
+	return p.strings.of(strings.Clone(s))
+}
+
+// Add takes a host, of which no string is kept. A host with another number of
+// verdicts than the page has releases is an error of the caller; missing ones are
+// shown as unknown.
 func (p *Page) Add(h Host) {
-	s := p.strings.of
+	s := p.word
 	r := row{
-		id: h.ID, source: h.Source, arch: s(h.Arch), board: s(h.Board), cpu: s(h.CPU), cpus: h.CPUs,
+		id: strings.Clone(h.ID), source: strings.Clone(h.Source), arch: s(h.Arch), board: s(h.Board), cpu: s(h.CPU), cpus: h.CPUs,
 		mem: int64(h.Memory >> 20), iommu: s(h.IOMMU), gic: s(h.GIC), xen: s(h.Xen),
 	}
 	if !h.Ends.IsZero() {
@@ -241,7 +251,7 @@ func (p *Page) Add(h Host) {
 	}
 	r.at = h.Collected
 	if r.id == "" {
-		r.id = h.Source
+		r.id = r.source
 	}
 	p.enter(h.Key, r)
 }
@@ -260,7 +270,7 @@ func (p *Page) enter(key string, r row) {
 	switch {
 	case !ok || key == "":
 		if key != "" {
-			p.named[key] = len(p.hosts)
+			p.named[strings.Clone(key)] = len(p.hosts)
 		}
 		p.hosts = append(p.hosts, r)
 	case r.at >= p.hosts[i].at:
@@ -282,7 +292,7 @@ func gradeIndex(id string) int {
 
 // verdict numbers a verdict; those that are the same share a number.
 func (p *Page) verdict(v Verdict) int {
-	s := p.strings.of
+	s := p.word
 	out := verdict{Grade: gradeIndex(v.Grade), Words: s(v.Words), By: s(v.By), Findings: []int{}, Waivers: append([]int{}, v.Waivers...)}
 	for _, f := range v.Findings {
 		out.Findings = append(out.Findings, p.findings.of([9]int{s(f.Title), s(f.Key), s(f.Place), s(f.Words), gradeIndex(f.Grade), s(f.Seen), s(f.Why), s(f.Do), s(f.Waived)}))

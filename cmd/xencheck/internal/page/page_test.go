@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +102,30 @@ func TestEmpty(t *testing.T) {
 	html := written(t, New("t", day, []Release{{Name: "4.22"}}))
 	if _, body, _ := strings.Cut(html, `id="data">`); strings.Contains(strings.SplitN(body, "</script>", 2)[0], "null") {
 		t.Error("the data of an empty page holds a null")
+	}
+}
+
+// Nothing of a host stays in memory but what the page shows of it, though it is
+// handed over as parts of larger texts.
+func TestMemory(t *testing.T) {
+	p := New("t", day, []Release{{Name: "4.22"}})
+	used := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := used()
+	for i := range 1000 {
+		text := fmt.Sprintf("%03d%s", i, strings.Repeat("x", 100<<10))
+		v := Verdict{Words: text[:5], By: text[:6], Findings: []Finding{{Title: text[:7], Why: text[:8]}}}
+		p.Add(Host{Key: text[:3], ID: text[:3], Source: text[:4], CPU: text[:9], Verdicts: []Verdict{v}})
+	}
+	if grown := int64(used() - before); grown > 10<<20 {
+		t.Errorf("%d bytes for 1,000 hosts", grown)
+	}
+	if d := dataOf(t, written(t, p)); len(d.Hosts.ID) != 1000 || d.Hosts.ID[7] != "007" {
+		t.Errorf("%d hosts", len(d.Hosts.ID))
 	}
 }
 
