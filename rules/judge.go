@@ -25,6 +25,7 @@ type Judge struct {
 	doubted      bool                    // something in the statement was not understood
 	major, minor int                     // the release of the statement
 	sections     map[string]*Ref         // to cite the prose of a section, by anchor
+	words        map[string]string       // what stands after the rows of a heading, where nobody here has read it before
 	ends         map[string]*Ref         // to cite a date of the header, by its name
 	names        map[string]armcore.Name // what the names of cores in rows mean
 	desks        sync.Pool               // of *desk
@@ -42,7 +43,7 @@ type entry struct {
 
 // Compile makes a statement ready to judge.
 func Compile(st *support.Statement) *Judge {
-	c := &Judge{st: st, rules: List(), entries: make([]entry, len(st.Rows)), byKey: make(map[string]int, len(st.Rows)), sections: map[string]*Ref{}, ends: map[string]*Ref{}, names: map[string]armcore.Name{}}
+	c := &Judge{st: st, rules: List(), entries: make([]entry, len(st.Rows)), byKey: make(map[string]int, len(st.Rows)), sections: map[string]*Ref{}, ends: map[string]*Ref{}, names: map[string]armcore.Name{}, words: map[string]string{}}
 	release := st.Header.Release()
 	c.major, c.minor = parseRelease(release)
 	for name, d := range map[string]support.Field{fullEnds: st.Header.SupportedUntil, securityEnds: st.Header.SecuritySupportUntil} {
@@ -50,6 +51,9 @@ func Compile(st *support.Statement) *Judge {
 			Section: "Release Support", Value: name + ": " + d.Text, Line: d.Line}
 	}
 	for _, s := range st.Sections {
+		if s.Caveat != "" && st.Provenance.Commit == "" {
+			c.words[s.Anchor] = excerpt(s.Caveat)
+		}
 		r := &Ref{Release: release, Revision: st.Provenance.Commit, Date: st.Provenance.Date, Section: s.Title, Line: s.Line}
 		if s.Level > 2 {
 			r.Section, r.Feature = s.Parent, s.Title
@@ -182,6 +186,7 @@ func (j *judging) everyFinding() []Finding {
 		out[i] = *d.found[uint32(o)]
 	}
 	j.distrust(out)
+	j.caveats(out)
 	return out
 }
 

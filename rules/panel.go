@@ -251,9 +251,10 @@ func (p *Panel) usePart(i, judge int) []*Mark {
 		i := rule(usageRuleID)
 		for _, row := range p.j.shares[i] {
 			if row.usage == v.usage {
-				f := p.j.used(row, row.usage)
-				p.j.attribute(&p.j.rules[i], &f)
-				out = p.add(out, &f, i, 0)
+				fs := []Finding{p.j.used(row, row.usage)}
+				p.j.caveats(fs)
+				p.j.attribute(&p.j.rules[i], &fs[0])
+				out = p.add(out, &fs[0], i, 0)
 			}
 		}
 	}
@@ -288,9 +289,11 @@ func (p *Panel) judge(f *facet) []*Mark {
 	for i := range p.j.rules {
 		r := &p.j.rules[i]
 		if slices.Contains(f.rules, r.ID) {
-			for k, finding := range r.judge(&p.j, p.j.shares[i]) {
-				p.j.attribute(r, &finding)
-				out = p.add(out, &finding, i, k)
+			findings := r.judge(&p.j, p.j.shares[i])
+			p.j.caveats(findings)
+			for k := range findings {
+				p.j.attribute(r, &findings[k])
+				out = p.add(out, &findings[k], i, k)
 			}
 		}
 	}

@@ -191,7 +191,7 @@ func TestPanelAgrees(t *testing.T) {
 	for _, r := range releases {
 		judges = append(judges, Compile(statement(t, r)))
 	}
-	judges = append(judges, Compile(text(t, oddStatement)), Compile(text(t, strangeStatement)),
+	judges = append(judges, Compile(text(t, oddStatement)), Compile(text(t, strangeStatement)), Compile(text(t, wordyStatement)),
 		CompileForRunning(statement(t, "4.22")), CompileForRunning(statement(t, "4.17")))
 	var intents []string
 	for _, in := range Intents() {
@@ -356,8 +356,12 @@ const oddStatement = "## Host Architecture\n\n### x86-64\n\n    Status: Supporte
 
 // strangeStatement says what all releases say, under other names.
 const strangeStatement = "## Host Architecture\n\n### x86-64\n\n    Status: Supported\n\n### ARM v8\n\n    Status: Supported\n\n" +
-	"## Host hardware support\n\n### Host Memory\n\n    Status: Supported up to 96 GiB\n\n### ARM/GICv2\n\n    Status: Tech Preview\n\n" +
+	"## Host hardware support\n\n### x86/Intel Platform QoS Technologies\n\n    Status: Supported, with caveats\n\n### Host Memory\n\n    Status: Supported up to 96 GiB\n\n### ARM/GICv2\n\n    Status: Tech Preview\n\n" +
 	"## Guest Type\n\n### HVM guests\n\n    Status: Supported\n\n### SVE in guests\n\n    Status: Supported\n"
+
+// wordyStatement has conditions that nobody has read before.
+const wordyStatement = "## Host Architecture\n\n### x86-64\n\n    Status: Supported, with caveats\n\n### ARM v8\n\n    Status: Supported, with caveats\n\nOnly some.\n\n" +
+	"## Memory Management\n\n### Alternative p2m\n\n    Status, x86 HVM: Supported, with caveats\n"
 
 func inWords(b Brief) string {
 	var s strings.Builder

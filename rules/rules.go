@@ -180,6 +180,44 @@ func (j *judging) tainted() map[string]string {
 	return tainted
 }
 
+// caveats adds what stands after the rows of a heading, in the statement's own
+// words, where the text is no revision known here: xencheck's notes may be about
+// another text. Conditions that neither tells are at least pointed at.
+func (j *judging) caveats(fs []Finding) {
+	for i := range fs {
+		f := &fs[i]
+		if f.Row == nil || f.Row.Key == "" || f.Outcome != Judged || len(f.For) == 0 {
+			continue
+		}
+		row := j.entry(f.Row.Key)
+		if row == nil {
+			continue
+		}
+		words := j.words[row.Heading]
+		if words != "" {
+			f.Notes = append(f.Notes, "The statement adds: "+quote(words))
+		}
+		if f.Stated.Security == support.SecurityConditional && f.Condition == support.NoCondition {
+			f.Condition = row.Meaning.Condition
+		}
+		if f.Stated.Security == support.SecurityConditional && words == "" && row.Note == "" && f.Do == "" {
+			f.Do = "Read in the statement, under this heading, what the conditions are."
+		}
+	}
+}
+
+// longest is how much of a caveat is repeated, in bytes.
+const longest = 400
+
+// excerpt returns the beginning of a text on one line.
+func excerpt(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) <= longest {
+		return text
+	}
+	return text[:strings.LastIndexByte(text[:longest], ' ')+1] + "…"
+}
+
 func good(s support.Security) bool {
 	return s == support.SecurityYes || s == support.SecurityExternal || s == support.SecurityConditional
 }

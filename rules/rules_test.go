@@ -873,3 +873,30 @@ func TestGuestOfXenIsNoHost(t *testing.T) {
 		}
 	}
 }
+
+// Conditions that nobody here has read before are given in the statement's own
+// words, and so is what is added to a row without conditions.
+func TestCaveatsOfNewTexts(t *testing.T) {
+	features := "## Host Architecture\n\n### x86-64\n\n    Status: Supported, with caveats\n\nCPUs without\nSMEP are not security supported.\n\n" +
+		"## Host hardware support\n\n### Physical Memory\n\n    Status, x86: Supported up to 12 TiB\n\n" + strings.Repeat("Hosts with one node only. ", 40) + "\n"
+	v := Evaluate(text(t, features), x86(nil), Options{At: now})
+	f := finding(t, v, "x86-64")
+	if len(f.Notes) != 1 || f.Notes[0] != `The statement adds: "CPUs without SMEP are not security supported."` || f.Condition != support.WithCaveats {
+		t.Errorf("condition %q, notes %q", f.Condition, f.Notes)
+	}
+	if f := finding(t, v, "physical-memory--x86"); len(f.Notes) != 1 || !strings.HasSuffix(f.Notes[0], `Hosts …"`) || len(f.Notes[0]) > 500 {
+		t.Errorf("notes %q", f.Notes)
+	}
+	distilled := text(t, features)
+	for i := range distilled.Sections {
+		distilled.Sections[i].Caveat = ""
+	}
+	if f := finding(t, Evaluate(distilled, x86(nil), Options{At: now}), "x86-64"); len(f.Notes) != 0 || f.Do == "" {
+		t.Errorf("notes %q, do %q", f.Notes, f.Do)
+	}
+	for _, f := range Evaluate(statement(t, "4.22"), x86(nil), Options{At: now}).Findings {
+		if strings.Contains(strings.Join(f.Notes, " "), "The statement adds") {
+			t.Errorf("%s repeats a text that is known: %q", f.Row.Key, f.Notes)
+		}
+	}
+}
