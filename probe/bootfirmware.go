@@ -73,24 +73,23 @@ func (s *session) firmwareStarts() starter {
 		return starter{words: "EFI's boot order could not be read (" + problem + "), so the files of boot loaders tell what starts"}
 	}
 	current, currentProblem := readVariable(s, bootCurrent, efiboot.Number)
-	if next, problem := readVariable(s, bootNext, efiboot.Number); problem == "" {
-		if o := s.bootOption(next); o != nil {
-			st := starter{known: true, option: o, again: currentProblem == "" && current == next}
-			st.words = fmt.Sprintf("EFI starts %s next, once, as BootNext says", entryWords(next, o))
-			s.follow(&st)
-			return st
-		}
+	isCurrent := func(n uint16) bool { return currentProblem == "" && n == current }
+	if st, decided := s.startsOnce(isCurrent); decided {
+		return st
 	}
 	var vain []string // what started nothing this time
 	for i, n := range order[:min(len(order), maxBootEntries)] {
-		o := s.bootOption(n)
+		o, problem := s.bootOption(n)
+		if problem != "" {
+			return starter{why: fmt.Sprintf("EFI tries Boot%04X first, and that could not be read (%s)", n, problem)}
+		}
 		if o == nil || !o.Active || o.App {
 			continue
 		}
-		st := starter{known: true, option: o, again: currentProblem == "" && current == n}
+		st := starter{known: true, option: o, again: isCurrent(n)}
 		switch {
 		case st.again, s.startsSurely(o):
-		case currentProblem == "" && slices.Contains(order[i:], current):
+		case slices.ContainsFunc(order[i:], isCurrent):
 			vain = append(vain, entryWords(n, o))
 			continue
 		default:
@@ -108,6 +107,29 @@ func (s *session) firmwareStarts() starter {
 	return starter{words: "EFI's boot order has no entry that can be followed, so the files of boot loaders tell what starts"}
 }
 
+// startsOnce finds the entry of BootNext, which is taken once, whether it is
+// active or not. It decides nothing where there is none.
+func (s *session) startsOnce(isCurrent func(uint16) bool) (st starter, decided bool) {
+	next, problem := readVariable(s, bootNext, efiboot.Number)
+	if l := s.file(bootNext, smallFile); l.absent() || l.unrecorded() {
+		return st, false
+	}
+	if problem != "" {
+		return starter{why: "what EFI starts next, by its variable BootNext, could not be read (" + problem + ")"}, true
+	}
+	o, problem := s.bootOption(next)
+	switch {
+	case problem != "":
+		return starter{why: fmt.Sprintf("EFI starts Boot%04X next, as BootNext says, and that could not be read (%s)", next, problem)}, true
+	case o == nil:
+		return st, false
+	}
+	st = starter{known: true, option: o, again: isCurrent(next)}
+	st.words = fmt.Sprintf("EFI starts %s next, once, as BootNext says", entryWords(next, o))
+	s.follow(&st)
+	return st, true
+}
+
 // readVariable reads a variable of the firmware; problem says why there is no
 // value.
 func readVariable[T any](s *session, name string, parse func([]byte) (T, error)) (value T, problem string) {
@@ -123,19 +145,20 @@ func readVariable[T any](s *session, name string, parse func([]byte) (T, error))
 	return value, ""
 }
 
-// bootOption reads an entry; nil where there is none that can be understood,
-// which the firmware passes over as well.
-func (s *session) bootOption(n uint16) *efiboot.Option {
+// bootOption reads an entry; nil where there is none, which the firmware passes
+// over as well. One that is there and cannot be read has a problem: it may be
+// started.
+func (s *session) bootOption(n uint16) (o *efiboot.Option, problem string) {
 	l := s.file(bootEntry(n), smallFile)
-	if !l.known() {
-		return nil
+	if l.absent() {
+		return nil, ""
 	}
-	o, err := efiboot.Parse(l.data)
-	if err != nil {
-		s.note(look{source: l.source, state: facts.Unknown, problem: &facts.Problem{Cause: facts.Malformed, Source: l.source, Detail: "no boot entry of EFI's"}})
-		return nil
+	o, problem = readVariable(s, bootEntry(n), efiboot.Parse)
+	if problem != "" && l.known() {
+		// What exactly is wrong depends on what an archive leaves out.
+		problem = "no boot entry of EFI's"
 	}
-	return o
+	return o, problem
 }
 
 // entryWords names an entry by its number and what it starts. What the firmware
@@ -160,35 +183,41 @@ func (s *session) startsSurely(o *efiboot.Option) bool {
 	case o.Medium() != efiboot.Disk || o.File == "":
 		return false
 	}
-	_, found, seen := s.onSystemPartition(o.File)
-	return found || !seen
+	_, _, gone := s.onSystemPartition(o.File)
+	return !gone
 }
 
 // onSystemPartition finds a file that firmware names, where the EFI system
 // partition is mounted. FAT knows no difference between small letters and
-// capital ones. Seen is false where no such partition could be looked at.
-func (s *session) onSystemPartition(file string) (name string, found, seen bool) {
+// capital ones. Gone is true where such a partition could be looked at and does
+// not have it.
+func (s *session) onSystemPartition(file string) (name string, found, gone bool) {
 	parts := strings.FieldsFunc(file, func(r rune) bool { return r == '\\' || r == '/' })
-	for _, top := range systemPartitions() {
-		at := top
+	if len(parts) > 16 {
+		return "", false, false
+	}
+	unread := false
+	for _, at := range systemPartitions() {
 		for i, part := range parts {
 			l := s.dir(at, maxEntries)
 			n := slices.IndexFunc(l.names, func(name string) bool { return strings.EqualFold(name, part) })
-			// The first directory is there, so it is such a partition; /boot/efi is
-			// one of its own, or nothing is mounted there.
-			if i > 0 && l.known() && at != "/boot/efi" {
-				seen = true
+			if !l.known() {
+				unread = unread || !l.absent() && !l.unrecorded()
+				break
 			}
-			if !l.known() || n < 0 || len(parts) > 16 {
+			if n < 0 {
+				// Where the first directory is there it is such a partition, but
+				// /boot/efi is one of its own, or nothing is mounted there.
+				gone = gone || i > 0 && at != "/boot/efi"
 				break
 			}
 			at += "/" + l.names[n]
 			if i == len(parts)-1 {
-				return at, true, true
+				return at, true, false
 			}
 		}
 	}
-	return "", false, seen
+	return "", false, gone && !unread
 }
 
 // follow tells which loader an entry starts, by the name of its program.

@@ -190,7 +190,11 @@ func TestCollectNextBoot(t *testing.T) {
 		"Xen that nobody may read":  {efi(firmware(0, 1), nil), cfg, NextBoot{Firmware: `EFI starts Boot0001 (\efi\XEN\xen-4.20-amd64.efi) first`, Loader: "xen.efi", Source: cfg, Why: cfg + " could not be read: the kernel refused to let it be read"}},
 		"no entry that is any":      {efi(firmware(0, 7, 10, 99), nil), "", starting(boots, "EFI's boot order has no entry that can be followed, so the files of boot loaders tell what starts")},
 		"an order that is torn":     {efi(firmware(0), machine{bootOrder: "\x07\x00\x00\x00\x01"}), "", starting(boots, "EFI's boot order could not be read (ends within a number), so the files of boot loaders tell what starts")},
-		"an entry that is torn":     {efi(firmware(0, 1, 0), machine{bootEntry(1): "\x07\x00\x00\x00\x01\x00"}), "", starting(boots, `EFI starts Boot0000 (\EFI\debian\shimx64.efi) first`)},
+		"an entry that is torn":     {efi(firmware(0, 1, 0), machine{bootEntry(1): "\x07\x00\x00\x00\x01\x00"}), "", NextBoot{Why: "EFI tries Boot0001 first, and that could not be read (no boot entry of EFI's)"}},
+		"an entry nobody may read":  {efi(firmware(0, 1, 0), nil), bootEntry(1), NextBoot{Why: "EFI tries Boot0001 first, and that could not be read (the kernel refused to let it be read)"}},
+		"nobody may read BootNext":  {efi(firmware(0, 1, 0), machine{bootNext: efiNumbers(0)}), bootNext, NextBoot{Why: "what EFI starts next, by its variable BootNext, could not be read (the kernel refused to let it be read)"}},
+		"a torn BootNext":           {efi(firmware(0, 1, 0), machine{bootNext: "\x07\x00\x00\x00\x00"}), "", NextBoot{Why: "what EFI starts next, by its variable BootNext, could not be read (5 bytes, not 6)"}},
+		"once what is torn":         {efi(firmware(0, 1, 0), machine{bootNext: efiNumbers(6), bootEntry(6): "x"}), "", NextBoot{Why: "EFI starts Boot0006 next, as BootNext says, and that could not be read (no boot entry of EFI's)"}},
 		"nobody may read the order": {efi(firmware(0, 1, 0), nil), bootOrder, starting(boots, "EFI's boot order could not be read (the kernel refused to let it be read), so the files of boot loaders tell what starts")},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -252,5 +256,48 @@ func TestCollectNextBoot(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A source that cannot be read never makes another loader the one that starts
+// next without a word about it.
+func TestNextBootWithLess(t *testing.T) {
+	const cfg = "/boot/efi/EFI/xen/xen-4.20.cfg"
+	for name, m := range map[string]machine{
+		"GRUB": firmware(0, 0, 1), "Xen": firmware(0, 1, 0), "in vain": firmware(0, 3, 6, 0, 1), "once": firmware(0, 0, 1).with(machine{bootNext: efiNumbers(1)}),
+		"a default loader": firmware(9, 9, 1).with(machine{loaderInfo: efiVariable("GRUB 2.12")}),
+	} {
+		whole := intelServer().with(m).with(machine{"/boot/grub/grub.cfg": grubMenu, cfg: "[global]\ndefault=a\n[a]\nkernel=k\n"})
+		tell := func(r Root) NextBoot {
+			_, _, boot, err := CollectNextBoot(context.Background(), Options{FS: liveTest{r}, FSLive: true, Now: noon})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return boot
+		}
+		want := tell(whole.root())
+		if want.Why != "" || want.File == "" {
+			t.Fatalf("%s: %+v", name, want)
+		}
+		said := 0
+		for source := range whole {
+			if !strings.HasPrefix(source, efivars+"/") && !strings.HasPrefix(source, "/boot/") {
+				continue
+			}
+			for _, denied := range []string{source, strings.TrimSuffix(source, "/"+source[strings.LastIndex(source, "/")+1:])} {
+				for _, err := range []error{fs.ErrPermission, ErrTimeout} {
+					got := tell(faulty{Root: whole.root(), errs: map[string]error{denied: err}})
+					if got.File != want.File && got.Why == "" && !strings.Contains(got.Firmware, "could not be read") {
+						t.Errorf("%s without %s: %+v, not %+v", name, denied, got, want)
+					}
+					if got.Why != "" {
+						said++
+					}
+				}
+			}
+		}
+		if said == 0 {
+			t.Errorf("%s: no source matters", name)
+		}
 	}
 }
