@@ -65,6 +65,15 @@ func (j *junitDocument) Report(_ string, r *Report) error {
 	for _, a := range r.wanted() {
 		s.verdict("Verdict", a.Title, AnswerWords(a), a.Grade, a.Complete, a.Counted, r.FailOn)
 	}
+	if r.Boot != nil {
+		c := junitCase{Class: s.class("Reading"), Name: "What boots next"}
+		if m := Clean(r.bootWords()); r.Boot.Why != "" && r.FailOn != FailNever {
+			c.Error = &junitMessage{Message: m, Type: "unknown"}
+		} else {
+			c.Output = m
+		}
+		s.add(c)
+	}
 	s.domains(r.Domains, r.FailOn)
 	s.rows(r.results(), r.FailOn, j.verbose)
 	return j.write(s)

@@ -24,7 +24,7 @@ func (m *markdownDocument) Report(source string, r *Report) error {
 	p := &markdownPage{}
 	p.title(source, r.headline())
 	p.text(machineLine(r.Host) + ".")
-	p.text(runningXen(r.Host, r.Statement))
+	p.text(r.xenWords())
 	p.text(r.meaning())
 	p.basis(basisWords(r.Statement, r.Choice, r.Phase, r.Release, r.At, r.Host), basisWarnings(r.Statement, r.Choice))
 

@@ -146,8 +146,20 @@ func (r *Report) exit() ExitCode {
 	return code
 }
 
-// bootWords says what boots next, in sentences.
+// xenWords says what Xen is judged beside the machine: the one that boots next,
+// where that was asked, or the one that runs. Empty where there is neither.
+func (r *Report) xenWords() string {
+	if r.Boot != nil {
+		return r.bootWords()
+	}
+	return runningXen(r.Host, r.Statement)
+}
+
+// bootWords says what boots next, in sentences; empty where nobody asked.
 func (r *Report) bootWords() string {
+	if r.Boot == nil {
+		return ""
+	}
 	if r.Boot.Firmware != "" {
 		return r.Boot.Firmware + ". " + r.entryWords()
 	}

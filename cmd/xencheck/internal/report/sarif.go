@@ -145,6 +145,7 @@ type sarifLogical struct {
 type sarifRunProperties struct {
 	Host    string `json:"host"`
 	Machine string `json:"machine"`
+	Boots   string `json:"bootsNext,omitempty"` // what boots next, in words
 	Release string `json:"release"`
 	Phase   string `json:"phase"`
 	At      string `json:"at"` // judging date, YYYY-MM-DD
@@ -166,7 +167,7 @@ type sarifResultProperties struct {
 func (s *sarifDocument) Report(_ string, r *Report) error {
 	run := newSarifRun(r.Tool, r.Host, r.Statement, r.ExitCode)
 	run.Properties = sarifRunProperties{
-		Host: Clean(hostName(r.Host)), Machine: Clean(machineLine(r.Host)), Release: Clean(r.Release), Phase: string(r.Phase),
+		Host: Clean(hostName(r.Host)), Machine: Clean(machineLine(r.Host)), Boots: Clean(r.bootWords()), Release: Clean(r.Release), Phase: string(r.Phase),
 		At: r.At.Format(time.DateOnly), Grade: string(r.Overall.Grade), Complete: r.Overall.Complete, FailOn: string(r.FailOn),
 	}
 	run.verdicts(r)

@@ -48,9 +48,7 @@ func (r *Report) answer(p *page) {
 	color := markOf(r.Overall.Grade).color()
 	p.head(join(sgrBold, color), r.headline())
 	p.text(0, machineLine(r.Host)+".")
-	if r.Boot != nil {
-		p.text(0, r.bootWords())
-	} else if x := runningXen(r.Host, r.Statement); x != "" {
+	if x := r.xenWords(); x != "" {
 		p.text(0, x)
 	}
 	p.text(0, r.meaning())
