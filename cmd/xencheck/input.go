@@ -15,33 +15,47 @@ import (
 // stdinName is how standard input is called in messages.
 const stdinName = "standard input"
 
+// open opens a file the user named, or standard input for "-". The size is 0
+// where it is not known.
+func (s *streams) open(name string) (f io.ReadCloser, size int64, err error) {
+	if name == "-" {
+		return io.NopCloser(s.in), 0, nil
+	}
+	// O_NONBLOCK: opening a FIFO must not wait for somebody to write to it.
+	file, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, 0, plainPath(err)
+	}
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		err = plainPath(err)
+	case info.IsDir():
+		err = fmt.Errorf("%s: is a directory", name)
+	case info.Mode().IsRegular():
+		return file, info.Size(), nil
+	case strings.HasPrefix(name, "/dev/fd/") || name == "/dev/stdin" || strings.HasPrefix(name, "/proc/self/fd/"):
+		return file, 0, nil // what a shell makes of <(command)
+	default:
+		err = fmt.Errorf("%s: is not a regular file; use - to read standard input", name)
+	}
+	file.Close()
+	return nil, 0, err
+}
+
 // read reads a file the user named, or standard input for "-". At most limit
 // bytes are read and kept.
 func (s *streams) read(name string, limit int64) ([]byte, error) {
-	if name == "-" {
-		return readAll(s.in, stdinName, limit)
-	}
-	// O_NONBLOCK: opening a FIFO must not wait for somebody to write to it.
-	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, size, err := s.open(name)
 	if err != nil {
-		return nil, plainPath(err)
+		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, plainPath(err)
-	}
-	switch {
-	case info.IsDir():
-		return nil, fmt.Errorf("%s: is a directory", name)
-	case info.Mode().IsRegular():
-	case strings.HasPrefix(name, "/dev/fd/") || name == "/dev/stdin" || strings.HasPrefix(name, "/proc/self/fd/"):
-		// What a shell makes of <(command).
-	default:
-		return nil, fmt.Errorf("%s: is not a regular file; use - to read standard input", name)
-	}
-	if info.Mode().IsRegular() && info.Size() > limit {
+	if size > limit {
 		return nil, fmt.Errorf("%s: larger than %s", name, rules.Size(uint64(limit)))
+	}
+	if name == "-" {
+		name = stdinName
 	}
 	return readAll(f, name, limit)
 }

@@ -246,6 +246,9 @@ func (in *input) stream(name string, r io.Reader, live, binary bool) error {
 			return in.ctx.Err()
 		}
 		wait, empty = !live, false
+		if p.noted > p.line {
+			p.err = fmt.Errorf("in line %d: %w", p.noted, p.err)
+		}
 		own := len(p.data) > largeRecord
 		if own {
 			s.part()

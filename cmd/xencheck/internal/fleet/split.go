@@ -37,6 +37,7 @@ type piece struct {
 	then   byte   // of a hasty one: what follows it, 0 at the end of the stream
 	hasty  bool   // data is a line that looks like one object and was not looked into
 	err    error  // why this is no record; data is nil then
+	noted  int    // the line where that shows, from 1
 }
 
 // splitter cuts a stream into records: JSON objects one after the other, a
@@ -190,7 +191,12 @@ func (s *splitter) reject(why error, wait bool) (piece, error) {
 	// Blanks of JSON alone: at any other byte the scanner stopped, perhaps
 	// before the end of the line was read.
 	alone := first >= 0 && len(bytes.Trim(rest[1:first], blanks)) == 0
-	return s.pass(why, alone, wait)
+	noted := s.line + bytes.Count(rest[:s.looked], []byte{'\n'})
+	p, err := s.pass(why, alone, wait)
+	if noted < s.line { // otherwise it is what follows that shows it
+		p.noted = noted
+	}
+	return p, err
 }
 
 // pass passes over the rest of the line, and when lines is true over those
