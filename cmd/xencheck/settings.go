@@ -14,6 +14,7 @@ import (
 
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/config"
 	"github.com/xencheck/xencheck/rules"
+	"github.com/xencheck/xencheck/support"
 )
 
 // configFile is read where it exists.
@@ -176,7 +177,8 @@ func newConfig(s *streams) *cobra.Command {
 		Short: "Show the settings that hold here, and where each is from",
 		Long: `Config shows what every other command goes by: flags count first, then the
 environment, then ` + configFile + `, then what is built in. It shows the
-waivers of the configuration as well, and which of them have expired.
+waivers of the configuration as well, and which of them have expired or name a
+row that no release has.
 
 With a configuration that is wrong it names the place and ends with 2, as every
 command that judges does.`,
@@ -215,10 +217,16 @@ func runConfig(s *streams, c *cobra.Command, o *configOptions) error {
 		return badInput(err)
 	}
 	j := newJudge(s, o.judge)
+	statements, err := s.everyRelease()
+	if err != nil {
+		return err
+	}
 	if o.xen != auto {
-		if _, err := j.open(o.xen); err != nil {
+		st, err := j.open(o.xen)
+		if err != nil {
 			return s.blame("xen", err)
 		}
+		statements = append(statements, st)
 	}
 	return s.deliver("", func(w io.Writer) error {
 		name := file.Name
@@ -264,6 +272,8 @@ func runConfig(s *streams, c *cobra.Command, o *configOptions) error {
 			id := "row " + u.Row
 			if u.Rule != "" {
 				id = "rule " + u.Rule
+			} else if !slices.ContainsFunc(statements, func(st *support.Statement) bool { _, ok := st.Row(u.Row); return ok }) {
+				state = "NO RELEASE HAS THIS ROW, " + state
 			}
 			rows = append(rows, [3]string{id, state + ", " + u.Owner + ": " + u.Reason, u.Source})
 		}
