@@ -21,7 +21,9 @@ func strangers(st *support.Statement) []stranger {
 	var all []stranger
 	for i := range st.Rows {
 		row := &st.Rows[i]
-		if _, known := observations[row.Heading]; !known {
+		// Those of architectures and GICs have rules that know what to make of
+		// them.
+		if _, known := observations[row.Heading]; !known && gicVersion(row.Feature) == 0 && !sectionIs(row, "Host Architecture") {
 			all = append(all, stranger{title(row), row.Line, row.Applies.Arch})
 		}
 	}
