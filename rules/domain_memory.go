@@ -57,6 +57,9 @@ var memoryExtras = []guestExtra{
 				return never("")
 			}
 		}
+		if doubt, _ := g.j.strange(func(title string) bool { return memoryTopic.in(title) && ofGuests.in(title) }); doubt != "" {
+			return never("") // that row says of itself that it is not known
+		}
 		u, _ := g.memory()
 		return u
 	}, "This release states no limit for the memory of a guest."},

@@ -68,10 +68,10 @@ func (j *judging) domains(ds []facts.Domain) []DomainVerdict {
 		}
 	}
 	release := releaseRule.judge(j, nil)
-	tainted := j.tainted()
+	tainted, strange := j.tainted(), j.boundByStrangers()
 	out := make([]DomainVerdict, 0, len(ds))
 	for i := range ds {
-		out = append(out, j.domain(&ds[i], own, release, tainted))
+		out = append(out, j.domain(&ds[i], own, release, strange, tainted))
 	}
 	return out
 }
@@ -83,7 +83,7 @@ type ownRow struct {
 }
 
 // domain judges one configuration.
-func (j *judging) domain(d *facts.Domain, own []ownRow, release []Finding, tainted map[string]string) DomainVerdict {
+func (j *judging) domain(d *facts.Domain, own []ownRow, release, strange []Finding, tainted map[string]string) DomainVerdict {
 	g := newGuest(j, d)
 	v := DomainVerdict{Name: d.Name.Value, Source: d.Source, Line: d.Line, Type: g.typ.is, Notes: g.notes()}
 	if id, ok := d.ID.Get(); ok {
@@ -101,6 +101,10 @@ func (j *judging) domain(d *facts.Domain, own []ownRow, release []Finding, taint
 		v.Type, v.Notes = "", []string{"This is dom0, which is judged with its host."}
 	} else {
 		v.Findings = g.findings(v.Findings, own)
+		for _, f := range strange {
+			f.Domain = d.Name.Value
+			v.Findings = append(v.Findings, f)
+		}
 	}
 	if len(tainted) > 0 {
 		j.distrust(v.Findings)

@@ -154,6 +154,30 @@ func TestDomainsUnrecognised(t *testing.T) {
 	}
 }
 
+// A limit of guests under a name nobody has heard of leaves every domain open
+// that it may be about.
+func TestDomainsBoundByStrangers(t *testing.T) {
+	const head = "## Guest Limits\n\n"
+	for _, tt := range []struct {
+		name, features string
+		want           Grade
+		unstated       bool // it is said that no limit is stated
+	}{
+		{"memory under another name", head + "### Guest memory\n\n    Status, x86: Supported up to 8 TiB\n", GradeUnknown, false},
+		{"memory under another name, about Arm", head + "### Guest memory\n\n    Status, Arm64: Supported up to 8 TiB\n", GradeSupported, true},
+		{"virtual CPUs", head + "### Memory\n\n    Status, x86: Supported up to 8 TiB\n\n### Virtual CPUs\n\n    Status, x86 HVM: Supported up to 128\n", GradeUnknown, false},
+		{"in words", head + "### Memory\n\n    Status, x86: Supported up to 8 TiB\n\n### Virtual CPUs\n\n    Status: Supported within reason\n", GradeUnknown, false},
+		{"hosts", head + "### Memory\n\n    Status, x86: Supported up to 8 TiB\n\n## Host hardware support\n\n### NUMA nodes\n\n    Status: Supported up to 64\n", GradeSupported, false},
+	} {
+		d, h := domainOn("", kind(facts.HVM), func(d *facts.Domain, _ *facts.Host) { d.Memory.Start = facts.Set[uint64](4<<30, 1) })
+		v := EvaluateDomains(text(t, tt.features), h, []facts.Domain{d}, Options{At: now})[0]
+		unstated := slices.ContainsFunc(v.Findings, func(f Finding) bool { return strings.Contains(f.Why, "states no limit") })
+		if v.Grade != tt.want || unstated != tt.unstated {
+			t.Errorf("%s: %s, want %s; no limit stated: %v", tt.name, v.Grade, tt.want, unstated)
+		}
+	}
+}
+
 // Every entry is about rows that some release has, belongs to a documented
 // rule, and every row of the statement that needs a configuration has one.
 func TestGuestRowsAreValid(t *testing.T) {

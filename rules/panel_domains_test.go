@@ -106,8 +106,10 @@ func panelOf(t *testing.T, o Options, names ...string) (*Panel, []*Judge) {
 // remembers: of all fixtures by all releases, and of random ones.
 func TestPanelDomainsAgree(t *testing.T) {
 	p, judges := panelOf(t, Options{At: now}, releases...)
-	judges = append(judges, Compile(text(t, oddStatement)))
-	p.Add(judges[len(judges)-1])
+	for _, s := range []string{oddStatement, strangeStatement} {
+		judges = append(judges, Compile(text(t, s)))
+		p.Add(judges[len(judges)-1])
+	}
 	rng := rand.New(rand.NewPCG(5, 5))
 	for i, f := range domainFixtures {
 		for n, e := range []edit{nil, f.on, f.off} {

@@ -357,7 +357,7 @@ const oddStatement = "## Host Architecture\n\n### x86-64\n\n    Status: Supporte
 // strangeStatement says what all releases say, under other names.
 const strangeStatement = "## Host Architecture\n\n### x86-64\n\n    Status: Supported\n\n### ARM v8\n\n    Status: Supported\n\n" +
 	"## Host hardware support\n\n### x86/Intel Platform QoS Technologies\n\n    Status: Supported, with caveats\n\n### Host Memory\n\n    Status: Supported up to 96 GiB\n\n### ARM/GICv2\n\n    Status: Tech Preview\n\n" +
-	"## Guest Type\n\n### HVM guests\n\n    Status: Supported\n\n### SVE in guests\n\n    Status: Supported\n"
+	"## Guest Type\n\n### HVM guests\n\n    Status: Supported\n\n### SVE in guests\n\n    Status: Supported\n\n## Guest Limits\n\n### Virtual CPUs\n\n    Status, x86: Supported up to 128\n"
 
 // wordyStatement has conditions that nobody has read before.
 const wordyStatement = "## Host Architecture\n\n### x86-64\n\n    Status: Supported, with caveats\n\n### ARM v8\n\n    Status: Supported, with caveats\n\nOnly some.\n\n" +
