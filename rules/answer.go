@@ -203,7 +203,7 @@ func (j *judging) answer(in Intent, fs []Finding) Answer {
 		if len(impossible) > 0 {
 			a.Grade, a.Level, a.Because = GradeOutside, support.NothingSaid, impossible
 			a.Note = "This host does not have it."
-		} else if doubt, line := j.strange(in.topic().in); doubt != "" {
+		} else if doubt, line := j.strange(func(s stranger) bool { return in.topic().in(s.title) }); doubt != "" {
 			a.Note = "No row about it was understood, but " + doubt + "."
 			a.Complete = false
 			unknown = append(unknown, slices.IndexFunc(fs, func(f Finding) bool { return f.line() == line }))

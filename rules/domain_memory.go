@@ -57,7 +57,7 @@ var memoryExtras = []guestExtra{
 				return never("")
 			}
 		}
-		if doubt, _ := g.j.strange(func(title string) bool { return memoryTopic.in(title) && ofGuests.in(title) }); doubt != "" {
+		if doubt, _ := g.j.strange(func(s stranger) bool { return memoryTopic.in(s.title) && ofGuests.in(s.title) }); doubt != "" {
 			return never("") // that row says of itself that it is not known
 		}
 		u, _ := g.memory()

@@ -100,8 +100,12 @@ func (j *judging) domain(d *facts.Domain, own []ownRow, release, strange []Findi
 	if id, ok := d.ID.Get(); ok && id == 0 {
 		v.Type, v.Notes = "", []string{"This is dom0, which is judged with its host."}
 	} else {
-		v.Findings = g.findings(v.Findings, own)
+		v.Findings = append(g.findings(v.Findings, own), g.usedWithoutRow()...)
 		for _, f := range strange {
+			types, named := j.entry(f.Row.Key).Applies.Term(support.TermGuest)
+			if named && g.typ.known && !slices.Contains(strings.Split(types.Value, "/"), string(g.typ.is)) {
+				continue
+			}
 			f.Domain = d.Name.Value
 			v.Findings = append(v.Findings, f)
 		}

@@ -166,6 +166,7 @@ func TestDomainsBoundByStrangers(t *testing.T) {
 		{"memory under another name", head + "### Guest memory\n\n    Status, x86: Supported up to 8 TiB\n", GradeUnknown, false},
 		{"memory under another name, about Arm", head + "### Guest memory\n\n    Status, Arm64: Supported up to 8 TiB\n", GradeSupported, true},
 		{"virtual CPUs", head + "### Memory\n\n    Status, x86: Supported up to 8 TiB\n\n### Virtual CPUs\n\n    Status, x86 HVM: Supported up to 128\n", GradeUnknown, false},
+		{"virtual CPUs of other guests", head + "### Memory\n\n    Status, x86: Supported up to 8 TiB\n\n### Virtual CPUs\n\n    Status, x86 PV: Supported up to 128\n", GradeSupported, false},
 		{"in words", head + "### Memory\n\n    Status, x86: Supported up to 8 TiB\n\n### Virtual CPUs\n\n    Status: Supported within reason\n", GradeUnknown, false},
 		{"hosts", head + "### Memory\n\n    Status, x86: Supported up to 8 TiB\n\n## Host hardware support\n\n### NUMA nodes\n\n    Status: Supported up to 64\n", GradeSupported, false},
 	} {

@@ -21,6 +21,7 @@ type Judge struct {
 	shares       [][]*entry              // the rows of each rule
 	rest         []*entry                // rows that no rule claims
 	strangers    []stranger              // headings nobody has heard of
+	missing      *missing                // what no row is about, where strangers may be
 	ofRunning    bool                    // the statement was chosen for the Xen that runs
 	doubted      bool                    // something in the statement was not understood
 	major, minor int                     // the release of the statement
@@ -86,6 +87,9 @@ func Compile(st *support.Statement) *Judge {
 	c.doubted = c.doubted || slices.ContainsFunc(st.Problems, func(p support.Problem) bool { return p.Severity == support.Unrecognised })
 	c.shares, c.rest = share(c.rules, c.entries)
 	c.strangers = strangers(st)
+	if len(c.strangers) > 0 {
+		c.missing = c.withoutRow()
+	}
 	c.desks.New = func() any { return &desk{room: make([]Finding, len(st.Rows)+spare)} }
 	return c
 }

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -13,6 +14,7 @@ type stranger struct {
 	title string
 	line  int
 	arch  string // the only architecture it is about; empty when any
+	host  bool   // it stands among rows about hosts
 }
 
 // strangers lists the headings of a statement that nobody has heard of, with
@@ -24,7 +26,7 @@ func strangers(st *support.Statement) []stranger {
 		// Those of architectures and GICs have rules that know what to make of
 		// them.
 		if _, known := observations[row.Heading]; !known && gicVersion(row.Feature) == 0 && !sectionIs(row, "Host Architecture") {
-			all = append(all, stranger{title(row), row.Line, row.Applies.Arch})
+			all = append(all, stranger{title(row), row.Line, row.Applies.Arch, aboutHosts(row.Section)})
 		}
 	}
 	for _, p := range st.Problems {
@@ -33,7 +35,7 @@ func strangers(st *support.Statement) []stranger {
 		}
 		for _, s := range st.Sections {
 			if s.Anchor == p.Heading {
-				all = append(all, stranger{s.Title, p.Line, p.Arch})
+				all = append(all, stranger{s.Title, p.Line, p.Arch, aboutHosts(s.Parent)})
 			}
 		}
 	}
@@ -92,7 +94,7 @@ func (j *judging) unstated(f Finding, why string, headings []string, about topic
 	f.Stated, f.Level = support.NothingSaid, support.NothingSaid
 	doubt := j.doubtOf(headings)
 	if doubt == "" {
-		doubt, _ = j.strange(func(title string) bool { return about.in(title) && !ofGuests.in(title) })
+		doubt, _ = j.strange(func(s stranger) bool { return about.in(s.title) && !ofGuests.in(s.title) })
 	}
 	f.Outcome, f.Why = NotStated, why
 	if doubt != "" {
@@ -103,11 +105,10 @@ func (j *judging) unstated(f Finding, why string, headings []string, about topic
 }
 
 // strange names the first heading nobody has heard of that may be about this
-// host and about something, by its title, and returns its line; empty when
-// there is none.
-func (j *judging) strange(about func(title string) bool) (words string, line int) {
+// host and about something, and returns its line; empty when there is none.
+func (j *judging) strange(about func(stranger) bool) (words string, line int) {
 	for _, s := range j.strangers {
-		if a, _ := j.isArch(s.arch); a != No && about(s.title) {
+		if a, _ := j.isArch(s.arch); a != No && about(s) {
 			return "line " + itoa(s.line) + ", " + quote(s.title) + ", is not known to this version of xencheck and may be about it", s.line
 		}
 	}
@@ -125,6 +126,90 @@ func (j *judging) doubtOf(headings []string) string {
 		}
 	}
 	return ""
+}
+
+// missing is what can be in use and has no row under any of the names it has
+// had.
+type missing struct {
+	usages []*usage
+	guests []*guestRow
+}
+
+func (c *Judge) withoutRow() *missing {
+	named := map[string]bool{}
+	for i := range c.st.Rows {
+		named[c.st.Rows[i].Key], named[c.st.Rows[i].Heading] = true, true
+	}
+	gone := func(names []string) bool {
+		return !slices.ContainsFunc(names, func(n string) bool { return named[n] })
+	}
+	var m missing
+	for i := range usages {
+		if u := &usages[i]; gone(u.rows) {
+			m.usages = append(m.usages, u)
+		}
+	}
+	for _, table := range guestRows {
+		for i := range table {
+			// Limits are looked at by themselves: see boundByStrangers.
+			if g := &table[i]; gone(g.rows) && !slices.Contains(g.rows, "memory") {
+				m.guests = append(m.guests, g)
+			}
+		}
+	}
+	return &m
+}
+
+// usedWithoutRow returns a finding of each thing that Xen uses and no row is
+// about, where one of the strangers may be.
+func (j *judging) usedWithoutRow() []Finding {
+	where, _ := j.strange(func(stranger) bool { return true })
+	if j.missing == nil || where == "" || !j.setUp() {
+		return nil
+	}
+	var out []Finding
+	for _, u := range j.missing.usages {
+		in := func(signs []sign) (Seen, bool) {
+			for _, s := range signs {
+				if r := s(j); r.use == Yes {
+					return r.seen, true
+				}
+			}
+			return Seen{}, false
+		}
+		if _, off := in(u.off); off {
+			continue
+		}
+		if seen, on := in(u.on); on {
+			out = append(out, usedUnknown(u.rows[0], "It is in use: "+seen.What+" is "+seen.Value+".", where, []Seen{seen}))
+		}
+	}
+	return out
+}
+
+// usedWithoutRow is the same for a domain.
+func (g *guest) usedWithoutRow() []Finding {
+	where, _ := g.j.strange(func(s stranger) bool { return !s.host })
+	if g.j.missing == nil || where == "" {
+		return nil
+	}
+	var out []Finding
+	for _, t := range g.j.missing.guests {
+		if u := t.test(g, support.Row{}); u.in == Yes {
+			f := usedUnknown(t.rows[0], cmp.Or(u.why, "The domain uses it"+shownBy(u.seen)+"."), where, u.seen)
+			f.Rule, f.Domain, f.Line, f.For = t.rule, g.d.Name.Value, u.line, nil
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func usedUnknown(name, why, where string, seen []Seen) Finding {
+	return Finding{
+		Title: "In use, and in no row that is known (" + name + ")", Outcome: NotEvaluated, Applies: Yes, InUse: Yes, For: []string{Base}, Seen: seen,
+		Stated: support.NothingSaid, Level: support.NothingSaid, Why: why + " No row about it was understood, but " + where + ".",
+		Do: "Read that line of the statement and decide by hand.",
+	}
 }
 
 // boundByStrangers returns a finding of each row that nobody has heard of and
@@ -150,7 +235,11 @@ func (j *judging) boundByStrangers() []Finding {
 // bindsHosts reports whether a row that nobody has heard of sets hosts a
 // limit, so that it may leave this one out.
 func bindsHosts(row *entry) bool {
-	section := strings.ToLower(row.Section)
-	return row.needs == "" && row.Meaning.Limit != nil && !ofGuests.in(row.title) && !ofGuests.in(section) &&
-		(strings.Contains(section, "host") || strings.Contains(section, "hardware"))
+	return row.needs == "" && row.Meaning.Limit != nil && !ofGuests.in(row.title) && aboutHosts(row.Section)
+}
+
+// aboutHosts reports whether a section is about hosts, by its title.
+func aboutHosts(section string) bool {
+	s := strings.ToLower(section)
+	return !ofGuests.in(s) && (strings.Contains(s, "host") || strings.Contains(s, "hardware"))
 }

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,6 +64,41 @@ func TestStrangers(t *testing.T) {
 				t.Errorf("nothing that decides says %q", tt.why)
 			}
 		})
+	}
+}
+
+// What is in use, and had a row in every release, is not taken for something
+// that no row is about where a row is that nobody has heard of.
+func TestStrangersInUse(t *testing.T) {
+	const other = "## Virtual Hardware, Hypervisor\n\n### Virtual PMU\n\n    Status, x86 HVM: Supported, not security supported\n"
+	vpmu := func(line string) *facts.Host {
+		return dom0Of(x86(nil), 22, func(h *facts.Host) { h.Xen.CommandLine = facts.Is(facts.CommandLine{Text: line}, "hypercall") })
+	}
+	about := func(fs []Finding, name string) bool {
+		return slices.ContainsFunc(fs, func(f Finding) bool { return f.Outcome == NotEvaluated && strings.Contains(f.Title, "("+name+")") })
+	}
+	for _, tt := range []struct {
+		line, features string
+		want           bool
+	}{
+		{"vpmu=on", other, true},
+		{"vpmu=off", other, false},
+		{"vpmu=on", strings.Replace(other, "Virtual PMU", "vPMU", 1), false},
+		{"vpmu=on", "## Memory Management\n\n### Static heap\n\n    Status, ARM: Tech Preview\n", false},
+		{"vpmu=on", strings.Replace(other, "x86 HVM", "ARM", 1), false},
+	} {
+		v := Evaluate(text(t, "## Host Architecture\n\n### x86-64\n\n    Status: Supported\n\n"+tt.features), vpmu(tt.line), Options{At: now})
+		if got := about(v.Findings, "vpmu"); got != tt.want || got != slices.ContainsFunc(v.Overall.Because, func(i int) bool { return strings.Contains(v.Findings[i].Title, "vpmu") }) {
+			t.Errorf("%s by %q: %v, want %v", tt.line, tt.features, got, tt.want)
+		}
+	}
+	nested := "## Virtual Hardware, Hypervisor\n\n### x86/Nested virtualization\n\n    Status: Experimental\n"
+	for on, features := range map[bool]string{true: nested, false: strings.Replace(nested, "x86/Nested virtualization", "x86/Nested HVM", 1)} {
+		d, h := domainOn("", kind(facts.HVM), flagged(func(d *facts.Domain) *facts.Setting[bool] { return &d.CPU.NestedHVM }, true))
+		v := EvaluateDomains(text(t, features), h, []facts.Domain{d}, Options{At: now})[0]
+		if about(v.Findings, "x86nested-hvm") != on {
+			t.Errorf("nestedhvm=1 by %q: %s", features, v.Grade)
+		}
 	}
 }
 

@@ -55,7 +55,7 @@ var usageRule = Rule{
 		for _, row := range rows {
 			out = append(out, j.used(row, row.usage))
 		}
-		return out
+		return append(out, j.usedWithoutRow()...)
 	},
 }
 
