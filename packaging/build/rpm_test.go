@@ -185,6 +185,21 @@ func (s *system) dnf(t *testing.T) {
 		t.Errorf("an update within the release, which a new package comes with: exit code %d", code)
 	}
 	says(t, out, "it updates the release that is installed already")
+	// Packages of other names, by a pattern: in the configuration, however it is
+	// written there, or in the environment.
+	const other = "xencheck: other-hypervisor "
+	if out, _ := dnf("/roots/other1", "install", "other-hypervisor", "XENCHECK_ROOT=/hosts/bad", "XENCHECK_GATE_PACKAGES=other-*"); !strings.Contains(out, other) {
+		t.Errorf("a pattern in the environment: %s", tail(out))
+	}
+	s.made("/etc/xencheck")
+	for i, config := range []string{"[gate]\npackages = [\"other-*\"]\n", "gate = { packages = [\"other-*\"] }\n", "gate.packages = [\"other-*\"] # Büro\n", "# packages = [\"other-*\"]\n"} {
+		s.write("/etc/xencheck/config.toml", config)
+		out, _ := dnf(fmt.Sprintf("/roots/other2%d", i), "install", "other-hypervisor", "XENCHECK_ROOT=/hosts/bad")
+		if strings.Contains(out, other) != !strings.HasPrefix(config, "#") {
+			t.Errorf("%q: %s", config, tail(out))
+		}
+	}
+	s.do("rm", "/etc/xencheck/config.toml")
 	out, code = dnf("/roots/elsewhere", "install", "xen-hypervisor", "XENCHECK_GATE_MODE=refuse")
 	if code != 0 || !there("/roots/elsewhere/boot/xen-4.20.5.gz") {
 		t.Errorf("another root: exit code %d", code)
@@ -238,6 +253,12 @@ func (s *system) zypper(t *testing.T) {
 	if out, code := zypper("install", "other-hypervisor"); code != 0 || strings.Contains(out, "xencheck:") {
 		t.Errorf("a package that is none of its business: exit code %d:\n%s", code, tail(out))
 	}
+	s.do("rpm", "-e", "other-hypervisor")
+	s.write("/etc/xencheck/config.toml", "gate = { packages = [\"other-*\"] }\n")
+	if out, code := zypper("XENCHECK_ROOT=/hosts/bad", "install", "other-hypervisor"); code != 0 || !strings.Contains(out, "xencheck: other-hypervisor ") {
+		t.Errorf("a package by a pattern: exit code %d:\n%s", code, tail(out))
+	}
+	s.do("rm", "/etc/xencheck/config.toml")
 	for _, tt := range []struct {
 		host, mode, verb, what string
 		says                   string

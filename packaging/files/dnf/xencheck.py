@@ -3,6 +3,7 @@
 # The question is put when the transaction is resolved and before anything is
 # downloaded into the system. Only the code 30 of xencheck gate stops dnf.
 
+import os
 import subprocess
 
 import dnf
@@ -32,11 +33,12 @@ class Xencheck(dnf.Plugin):
     def _configured(self):
         """Whether other names may hold a hypervisor: then each is asked for."""
         if not hasattr(self, "_more"):
+            self._more = bool(os.environ.get("XENCHECK_GATE_PACKAGES"))
             try:
-                with open("/etc/xencheck/config.toml", encoding="utf-8") as f:
-                    self._more = any(l.strip().startswith("packages") for l in f)
+                with open("/etc/xencheck/config.toml", "rb") as f:
+                    self._more |= any(b"packages" in line.partition(b"#")[0] for line in f)
             except OSError:
-                self._more = False
+                pass
         return self._more
 
     def _gate(self, package, installed):
