@@ -232,16 +232,23 @@ func keep(dir string, r *report.Report) error {
 	})
 }
 
-// writeMetrics writes the metrics where somebody collects them.
+// writeMetrics writes the metrics where somebody collects them: another user,
+// who has to be able to read a new file whatever the umask is.
 func writeMetrics(dir string, r *report.Report) error {
 	if info, err := os.Stat(dir); dir == "" || err != nil || !info.IsDir() {
 		return nil
 	}
-	return replaceFile(filepath.Join(dir, metricsFile), func(w io.Writer) error {
+	name := filepath.Join(dir, metricsFile)
+	_, old := os.Lstat(name)
+	err := replaceFile(name, func(w io.Writer) error {
 		d := report.NewDocument(w, report.FormatPrometheus, report.Look{})
 		if err := d.Report("", r); err != nil {
 			return err
 		}
 		return d.Close()
 	})
+	if err == nil && errors.Is(old, fs.ErrNotExist) {
+		err = plainPath(os.Chmod(name, 0o644))
+	}
+	return err
 }
