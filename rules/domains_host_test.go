@@ -166,7 +166,6 @@ func TestDomainsBoundByStrangers(t *testing.T) {
 		{"memory under another name", head + "### Guest memory\n\n    Status, x86: Supported up to 8 TiB\n", GradeUnknown, false},
 		{"memory under another name, about Arm", head + "### Guest memory\n\n    Status, Arm64: Supported up to 8 TiB\n", GradeSupported, true},
 		{"virtual CPUs", head + "### Memory\n\n    Status, x86: Supported up to 8 TiB\n\n### Virtual CPUs\n\n    Status, x86 HVM: Supported up to 128\n", GradeUnknown, false},
-		{"virtual CPUs of other guests", head + "### Memory\n\n    Status, x86: Supported up to 8 TiB\n\n### Virtual CPUs\n\n    Status, x86 PV: Supported up to 128\n", GradeSupported, false},
 		{"in words", head + "### Memory\n\n    Status, x86: Supported up to 8 TiB\n\n### Virtual CPUs\n\n    Status: Supported within reason\n", GradeUnknown, false},
 		{"hosts", head + "### Memory\n\n    Status, x86: Supported up to 8 TiB\n\n## Host hardware support\n\n### NUMA nodes\n\n    Status: Supported up to 64\n", GradeSupported, false},
 	} {
@@ -175,6 +174,13 @@ func TestDomainsBoundByStrangers(t *testing.T) {
 		unstated := slices.ContainsFunc(v.Findings, func(f Finding) bool { return strings.Contains(f.Why, "states no limit") })
 		if v.Grade != tt.want || unstated != tt.unstated {
 			t.Errorf("%s: %s, want %s; no limit stated: %v", tt.name, v.Grade, tt.want, unstated)
+		}
+	}
+	d, h := domainOn("", kind(facts.HVM))
+	s := text(t, head+"### Virtual CPUs\n\n    Status, x86 PV: Supported up to 128\n    Status, x86 HVM: Supported up to 512\n")
+	for _, f := range EvaluateDomains(s, h, []facts.Domain{d}, Options{At: now})[0].Findings {
+		if f.Row != nil && f.Row.Qualifier == "x86 PV" {
+			t.Errorf("a limit of PV guests, for an HVM guest: %s", f.Why)
 		}
 	}
 }
