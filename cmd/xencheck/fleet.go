@@ -81,7 +81,7 @@ after Ctrl-C or SIGTERM, when what is done so far is written.`,
 	choose(c, &o.display.format, "format", "", "FORMAT", "how to write the result; summary on a terminal or beside --html and --parquet, else ndjson", "summary", "ndjson", "csv", "json", report.FormatPrometheus)
 	o.display.registerText(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if err := o.check(c, s); err != nil {
+		if err := o.check(c, s, args); err != nil {
 			return err
 		}
 		if o.lines && !slices.Contains(args, "-") {
@@ -102,7 +102,7 @@ func fieldHelp() string {
 }
 
 // check settles what the flag parser cannot.
-func (o *fleetOptions) check(c *cobra.Command, s *streams) error {
+func (o *fleetOptions) check(c *cobra.Command, s *streams, inputs []string) error {
 	if err := o.judge.check(c); err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (o *fleetOptions) check(c *cobra.Command, s *streams) error {
 			return &usageError{c, fmt.Errorf("--xen names %s twice", x)}
 		}
 	}
-	if err := o.outputs(); err != nil {
+	if err := o.outputs(inputs); err != nil {
 		return &usageError{c, err}
 	}
 	if c.Flags().Changed("only") && len(o.only) == 0 {
@@ -161,8 +161,8 @@ func roomForMany(everyHost bool) (back func()) {
 	}
 }
 
-// outputs refuses files that would take each other's place.
-func (o *fleetOptions) outputs() error {
+// outputs refuses files that would take each other's place, or that of an input.
+func (o *fleetOptions) outputs(inputs []string) error {
 	if o.html == "-" || o.parquet == "-" {
 		return errors.New("--html and --parquet need a FILE: standard output is for the result")
 	}
@@ -177,6 +177,12 @@ func (o *fleetOptions) outputs() error {
 		names[i] = filepath.Clean(name)
 		if slices.Contains(names[:i], names[i]) {
 			return fmt.Errorf("%s would be written twice", names[i])
+		}
+		if there, err := os.Stat(name); err == nil && slices.ContainsFunc(inputs, func(input string) bool {
+			read, err := os.Stat(input)
+			return err == nil && os.SameFile(there, read)
+		}) {
+			return fmt.Errorf("%s is read, and would be written over", name)
 		}
 	}
 	return nil
@@ -240,19 +246,19 @@ func (o *fleetOptions) beside(options fleet.Options, run func([]fleet.Sink) erro
 	if o.html != "" {
 		inner := run
 		run = func(sinks []fleet.Sink) error {
-			return replaceFile(o.html, func(w io.Writer) error {
+			return badInput(replaceFile(o.html, func(w io.Writer) error {
 				return inner(append(sinks, fleet.NewHTML(w, options)))
-			})
+			}))
 		}
 	}
 	if o.parquet != "" {
 		inner := run
 		run = func(sinks []fleet.Sink) error {
-			return replaceFile(o.parquet, func(hosts io.Writer) error {
+			return badInput(replaceFile(o.parquet, func(hosts io.Writer) error {
 				return replaceFile(findingsBeside(o.parquet), func(findings io.Writer) error {
 					return inner(append(sinks, fleet.NewParquet(hosts, findings, options)))
 				})
-			})
+			}))
 		}
 	}
 	return run(sinks)

@@ -48,6 +48,7 @@ type feeder struct {
 	pool  sync.Pool
 	now   *batch
 	most  int    // records in a batch
+	added int    // items so far
 	buf   []byte // of the splitter, used again for the next file
 	large *budget
 	files files
@@ -96,6 +97,7 @@ func (f *feeder) add(it item) error {
 		it.data = b.bytes[n:len(b.bytes):len(b.bytes)]
 	}
 	b.items = append(b.items, it)
+	f.added++
 	if len(b.items) >= f.most || b.size >= batchBytes || it.collect != nil {
 		return f.flush(false)
 	}

@@ -69,15 +69,25 @@ func (in *input) name(name string) (err error) {
 	if name == "-" {
 		return in.open(StdinName, in.stdin, sniffAll, true, 0)
 	}
+	before := in.added
 	info, err := os.Stat(name)
 	switch {
 	case err != nil:
 		return in.fail(name, cause(err))
 	case info.IsDir():
-		return in.dir(name)
+		err = in.dir(name)
+	default:
+		err = in.file(name, sniffAll)
 	}
-	return in.file(name, sniffAll)
+	if err == nil && in.added == before && (info.IsDir() || info.Mode().IsRegular()) { // a pipe may well have nothing to say
+		return in.fail(name, errNoRecord)
+	}
+	return err
 }
+
+// errNoRecord is told of what was named and has nothing to judge: most likely it
+// is not what was meant.
+var errNoRecord = errors.New("holds no record: expected facts or reports of xencheck in JSON")
 
 // dir feeds the files below a directory in the order of their names. Links to
 // directories are not followed: they may lead in circles.

@@ -138,7 +138,7 @@ func parseTerms(text string) ([]term, error) {
 			return nil, err
 		}
 		ts = append(ts, t)
-		if p.rest != "" && p.rest[0] != ' ' {
+		if p.rest != "" && strings.IndexByte(white, p.rest[0]) < 0 {
 			return nil, p.wrong("expected a blank")
 		}
 		p.blanks()
@@ -149,7 +149,10 @@ func parseTerms(text string) ([]term, error) {
 // filterText is a filter on its way: the whole of it, and what is left.
 type filterText struct{ all, rest string }
 
-func (p *filterText) blanks() { p.rest = strings.TrimLeft(p.rest, " ") }
+// white is what may stand between terms: filters are kept in scripts, on lines.
+const white = " \t\r\n"
+
+func (p *filterText) blanks() { p.rest = strings.TrimLeft(p.rest, white) }
 
 // wrong says where something is wrong.
 func (p *filterText) wrong(format string, args ...any) error {
@@ -159,8 +162,8 @@ func (p *filterText) wrong(format string, args ...any) error {
 
 // term reads a field, an operator and values.
 func (p *filterText) term() (t term, err error) {
-	n := strings.IndexAny(p.rest, "=~! ")
-	if n <= 0 || p.rest[n] == ' ' {
+	n := strings.IndexAny(p.rest, "=~!"+white)
+	if n <= 0 || strings.IndexByte(white, p.rest[n]) >= 0 {
 		return t, p.wrong("expected FIELD=VALUE or FIELD~TEXT")
 	}
 	name, all := strings.ToLower(p.rest[:n]), fields()
@@ -205,7 +208,7 @@ func (p *filterText) value() (string, error) {
 		p.rest = rest
 		return v, nil
 	}
-	n := strings.IndexAny(p.rest, ", ")
+	n := strings.IndexAny(p.rest, ","+white)
 	if n < 0 {
 		n = len(p.rest)
 	}

@@ -86,6 +86,9 @@ func TestFilterErrors(t *testing.T) {
 			t.Errorf("%s: %v, want %s", where, err, want)
 		}
 	}
+	if f, err := ParseFilter([]string{"\n\tcpu~a\n\tname=b\r\n"}, nil); err != nil || len(f.terms) != 2 || f.terms[0].values[0] != "a" || f.terms[1].values[0] != "b" {
+		t.Errorf("terms on lines: %+v, %v", f.terms, err)
+	}
 	if f, err := ParseFilter([]string{`cpu="=a"`}, nil); err != nil || f.terms[0].values[0] != "=a" {
 		t.Errorf("a value in quotes: %v", err)
 	}

@@ -432,6 +432,9 @@ func locate(data []byte, t reflect.Type, err error) (path string, cause error) {
 	}
 	switch t.Kind() {
 	case reflect.Struct:
+		if t == reflect.TypeFor[time.Time]() {
+			return "", fmt.Errorf("expected a time such as 2026-11-21T13:14:15Z, found %s", Clean(string(data[:min(len(data), 40)])))
+		}
 		var fields map[string]json.RawMessage
 		if json.Unmarshal(data, &fields) != nil {
 			return "", err

@@ -148,6 +148,15 @@ func TestPrometheusOfManyHosts(t *testing.T) {
 			if err := d.Report("again.json", overLimitReport()); !errors.As(err, &refused) || err.Error() != `a second report on host "big1" cannot be written as metrics for Prometheus` {
 				t.Errorf("the same host again: %v", err)
 			}
+			alike := overLimitReport()
+			alike.Host.Name = "a b"
+			if err := d.Report("alike.json", alike); err != nil {
+				t.Error(err)
+			}
+			alike.Host.Name = "a\tb"
+			if err := d.Report("alike.json", alike); !errors.As(err, &refused) {
+				t.Errorf("a host that looks the same: %v", err)
+			}
 			return nil
 		})
 	metric, seen, ids := "", map[string]bool{}, map[string]bool{}
@@ -164,7 +173,7 @@ func TestPrometheusOfManyHosts(t *testing.T) {
 			continue
 		}
 		id, _, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), metric), "} ")
-		if !ok || !strings.HasPrefix(id, `{host="big1"`) && !strings.HasPrefix(id, `{host="a\"b\\c"`) {
+		if !ok || !strings.HasPrefix(id, `{host="big1"`) && !strings.HasPrefix(id, `{host="a\"b\\c"`) && !strings.HasPrefix(id, `{host="a b"`) {
 			t.Errorf("sample %q in the place of metric %q", line, metric)
 		}
 		if ids[metric+id] {

@@ -194,11 +194,12 @@ func (g *gauges) by(release string) *gauges {
 // gauges refuses a host that cannot be told from one before it: the same
 // sample twice is an error for whoever reads the document.
 func (p *prometheusDocument) gauges(host string) (*gauges, error) {
+	host = Clean(host) // two names that look the same are one
 	if !p.central {
 		host = ""
 	}
 	if p.hosts[host] {
-		what := "a second report on host " + strconv.Quote(Clean(host))
+		what := "a second report on host " + strconv.Quote(host)
 		if host == "" {
 			what = "a second report that names no host"
 		}
