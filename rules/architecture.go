@@ -237,7 +237,9 @@ func (j *judging) blocked(f *Finding) bool {
 	switch {
 	case !ok:
 		*f = unreadable(*f, "Whether the firmware hands over in EL2 (Hyp mode), which Xen needs, is not known.")
-		f.Do = remedy(arm.Virtualization)
+		if f.Do = remedy(arm.Virtualization); j.h.Machine.Container.IsKnown() {
+			f.Do = "Run xencheck outside the container."
+		}
 		return true
 	case !el2:
 		return outside("Xen has to be started in EL2 (Hyp mode), and this machine does not hand over there.",

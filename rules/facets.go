@@ -86,7 +86,7 @@ func anyKey[T any](k []byte, _ T) []byte { return k } // that it is known is all
 // cpuKey is all that tells CPUs apart.
 func cpuKey(_ *bounds, j *judging, k []byte) []byte {
 	k = factKey(k, j.h.Machine.Arch, anyKey)
-	k = append(k, bit(j.guestOfXen(), 1))
+	k = append(k, bit(j.guestOfXen(), 1)|bit(j.h.Machine.Container.IsKnown(), 2))
 	if j.guestOfXen() { // why it is not known whether it is dom0 is told
 		k = factKey(k, j.h.Machine.Kind, anyKey)
 	}

@@ -348,6 +348,18 @@ func TestMoreExact(t *testing.T) {
 	}
 }
 
+// In a container root is of no help either.
+func TestEL2InAContainer(t *testing.T) {
+	h := arm64(func(h *facts.Host) {
+		h.Machine.Container = facts.Is("docker", "/.dockerenv")
+		h.CPU.Arm.Virtualization = facts.Not[bool](&facts.Problem{Cause: facts.NoPermission, Remedy: "run xencheck as root"})
+	})
+	f := finding(t, Evaluate(statement(t, "4.22"), h, Options{At: now}), "arm-v8--xen-in-aarch64-mode")
+	if f.Outcome != Unknown || !strings.Contains(f.Do, "outside the container") {
+		t.Errorf("%s: %q", f.Outcome, f.Do)
+	}
+}
+
 // What shows that dom0 is a PVH one is shown.
 func TestPVHDom0ByCommandLine(t *testing.T) {
 	h := x86(func(h *facts.Host) {

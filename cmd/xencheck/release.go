@@ -88,6 +88,9 @@ func foundXen(h *facts.Host) (*facts.XenVersion, report.How, []string) {
 
 // noXen says why no Xen is known of.
 func noXen(h *facts.Host) string {
+	if ofRunning(h, auto) {
+		return "which Xen runs here could not be read"
+	}
 	if h.Xen.Running.IsUnknown() && h.Xen.Installed.IsUnknown() {
 		return "whether there is a Xen could not be seen"
 	}
