@@ -65,6 +65,8 @@ func (j *judging) waive(fs []Finding) {
 				continue
 			}
 			named := w.Row != "" && f.Row != nil && f.Row.Key == w.Row || w.Rule != "" && f.Rule == w.Rule
+			// What is bad only because the release has ended is no matter of the row.
+			named = named && (f.Outcome != Judged || f.Rule == releaseRule.ID || f.stated() != GradeSupported)
 			gated := w.Rule == releaseRule.ID && f.Outcome == Judged && f.Row != nil && badness(f.stated()) <= badness(GradeSecurityOnly)
 			if named || gated {
 				f.Waived = w

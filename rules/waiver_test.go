@@ -53,6 +53,20 @@ func TestWaivers(t *testing.T) {
 	}
 }
 
+// A row that is only worse than supported because its release has come to the
+// end of its support is none that somebody has waived; where it is bad by itself, it
+// is.
+func TestWaivingAfterTheEnd(t *testing.T) {
+	w := Waiver{Rule: "host-memory", Reason: "r", Owner: "o", Expires: "2099-12-31"}
+	for tib, want := range map[uint64]WaiverState{1: WaiverUnused, 13: WaiverUsed} {
+		h := x86(func(h *facts.Host) { h.Memory.Physical = facts.Is(facts.Exactly(tib<<40), "SMBIOS") })
+		v := Evaluate(statement(t, "4.22"), h, Options{At: now.AddDate(20, 0, 0), Waivers: []Waiver{w}})
+		if v.Phase != support.Ended || v.Waivers[0].State != want {
+			t.Errorf("%d TiB: the waiver is %s in phase %s, want %s", tib, v.Waivers[0].State, v.Phase, want)
+		}
+	}
+}
+
 // Every finding that can be waived can be waived alone: then exactly what it
 // was the reason for no longer counts, and nothing else changes.
 func TestWaivingOneAtATime(t *testing.T) {

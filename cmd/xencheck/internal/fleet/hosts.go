@@ -13,6 +13,7 @@ type newest struct {
 	seed   maphash.Seed
 	shards [shards]shard
 	older  int // records that were set aside
+	unlike int // of them, those where the hardware of a name changed
 }
 
 // shards is how many tables there are: one grows at a time, so that growing
@@ -57,6 +58,9 @@ func (n *newest) add(hash uint64, time uint32, e entry) {
 		return
 	}
 	n.older++
+	if e.verdict != leftOut && at.entry.verdict != leftOut && e.hardware != at.entry.hardware {
+		n.unlike++
+	}
 	if time >= at.time {
 		at.time, at.entry = time, e
 	}

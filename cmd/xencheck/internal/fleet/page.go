@@ -158,6 +158,9 @@ func (s *HTML) Finish(f *report.Fleet) error {
 	if f.Filter != "" {
 		s.page.Note("Only hosts that match: " + report.Clean(f.Filter))
 	}
+	if f.Unlike > 0 {
+		s.page.Note(fmt.Sprintf("Names with records of different hardware, %d times: hosts may share a name, and only one of them is shown.", f.Unlike))
+	}
 	for _, st := range f.Statements {
 		note := "Xen " + st.Release
 		if st.Revision != "" {

@@ -17,7 +17,7 @@ func (t *tally) summary(o *Options) *report.Fleet {
 	f := &report.Fleet{
 		Kind: report.KindFleet, Schema: report.Schema, Tool: o.Tool, At: o.At,
 		Asked: o.Releases, Intents: o.Intents, Filter: o.Where.String(), FailOn: o.FailOn,
-		Records: t.records, Bad: t.bad, Older: t.newest.older, Bytes: t.bytes,
+		Records: t.records, Bad: t.bad, Older: t.newest.older, Unlike: t.newest.unlike, Bytes: t.bytes,
 		BadRecords: append([]report.BadRecord{}, t.badFirst...),
 	}
 	for _, w := range o.Waivers {

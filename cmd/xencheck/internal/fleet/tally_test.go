@@ -233,6 +233,23 @@ func TestHorizons(t *testing.T) {
 	}
 }
 
+// Records of one name that are of different hardware are counted, as hosts that
+// share a name would be; those that a filter leaves out are not known.
+func TestUnlike(t *testing.T) {
+	in := record("a", "one", 1) + record("a", "one", 2) + record("b", "one", 1) + record("b", "two", 1) + record("b", "one", 0) + record("", "one", 1) + record("", "two", 1)
+	for where, want := range map[string]int{"name!=x": 2, "hardware!~two": 0} {
+		o := options(strings.NewReader(in))
+		var err error
+		if o.Where, err = ParseFilter([]string{where}, nil); err != nil {
+			t.Fatal(err)
+		}
+		f, err := Run(t.Context(), o)
+		if err != nil || f.Unlike != want || f.Older != 3 {
+			t.Errorf("%s: %v, %d of %d unlike, want %d", where, err, f.Unlike, f.Older, want)
+		}
+	}
+}
+
 // A record of the future is its host's newest, which is said.
 func TestFuture(t *testing.T) {
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)

@@ -30,6 +30,7 @@ type Fleet struct {
 	Records  int   `json:"records"`          // read, those that could not be used included
 	Bad      int   `json:"bad"`              // could not be used
 	Older    int   `json:"older"`            // set aside: a newer record of the same host was there
+	Unlike   int   `json:"unlike,omitempty"` // of Older, those of other hardware than the newest of their name so far: perhaps another host
 	Future   int   `json:"future,omitempty"` // hosts whose newest record says that it is of tomorrow or later
 	Nameless int   `json:"nameless"`         // hosts without a name among Hosts
 	LeftOut  int   `json:"left_out"`         // hosts that the filter leaves out

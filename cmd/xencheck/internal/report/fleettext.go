@@ -60,6 +60,9 @@ func (f *Fleet) head(p *page) {
 	if f.Nameless > 0 {
 		p.text(0, fmt.Sprintf("%s no name; each record of theirs counts as a host of its own.", count(f.Nameless, "host has", "hosts have")))
 	}
+	if f.Unlike > 0 {
+		p.item(0, markWarn, "", fmt.Sprintf("The hardware of one name differs between records, %s: hosts may share a name, and only one of them counts; collect --id tells them apart.", count(f.Unlike, "time", "times")))
+	}
 	if f.Future > 0 {
 		p.item(0, markWarn, "", fmt.Sprintf("The newest record of %s is dated in the future: its clock was wrong, and a newer record would not count.", hosts(f.Future)))
 	}
