@@ -29,6 +29,9 @@ type NextBoot struct {
 	Why      string // why something of it is not known; empty when all is
 }
 
+// BootsNext is the note on the Xen of a next host: it does not run yet.
+const BootsNext = "boots next"
+
 // CollectNextBoot is [Collect] that also says what boots next. The next host is
 // the same machine with that Xen on it; it is nil where none boots, or where
 // which one cannot be told.
@@ -60,18 +63,38 @@ func (s *session) nextHost() (*facts.Host, NextBoot) {
 	}
 	h := *s.host
 	x := facts.Xen{
-		Running: facts.Is(version, boot.Source).WithNote("boots next"), Installed: h.Xen.Installed,
+		Running: facts.Is(version, boot.Source).WithNote(BootsNext), Installed: h.Xen.Installed,
 		CommandLine: xen.commandLine,
 		// What the hardware has to offer, and the tree a board boots with, stay.
 		Physical: h.Xen.Physical, BootTree: h.Xen.BootTree, BootConsole: h.Xen.BootConsole,
 	}
-	if x.BuildConfig = s.configInBoot(version, "the Xen that boots next"); x.BuildConfig.State == facts.Unread {
+	// What is given outweighs what is found, as for the host as it is.
+	if o := s.givenLine(); o.IsKnown() {
+		x.CommandLine = o
+	}
+	of := aXen{&version, "the Xen that boots next"}
+	if l := s.text(textConfig); l.known() {
+		x.BuildConfig = s.buildConfig(l, givenDoubt, of)
+	} else if x.BuildConfig = s.configInBoot(of); x.BuildConfig.State == facts.Unread {
 		x.BuildConfig = facts.Not[facts.BuildConfig](&facts.Problem{Cause: facts.NotExposed, Source: "/boot", Detail: "no configuration was installed with this Xen", Remedy: "give --xen-config"})
 	}
 	h.Xen = x
-	// No domain of today's runs there yet.
-	h.Running, h.Domains = facts.Observed[[]facts.RunningDomain]{}, facts.Observed[[]facts.Domain]{}
+	h.Running, h.Domains = facts.Observed[[]facts.RunningDomain]{}, s.lastingDomains()
 	return &h, boot
+}
+
+// lastingDomains are the configurations of domains that were given, kept on the
+// host or asked for by its device tree. Those of domains that run now say
+// nothing of the next boot.
+func (s *session) lastingDomains() facts.Observed[[]facts.Domain] {
+	o := s.host.Domains
+	all, ok := o.Get()
+	kept := slices.DeleteFunc(slices.Clone(all), func(d facts.Domain) bool { return strings.HasPrefix(d.Source, libxlData+"/") })
+	if ok && len(kept) == 0 || !ok && len(s.opts.Domains) == 0 && !s.opts.DomainDirs {
+		return facts.Observed[[]facts.Domain]{}
+	}
+	o.Value = kept
+	return o
 }
 
 // versionOf tells the version of a hypervisor by its name in /boot, or by that

@@ -301,3 +301,27 @@ func TestNextBootWithLess(t *testing.T) {
 		}
 	}
 }
+
+// Domains that run now are none of the next boot's; those that are configured
+// or given stay.
+func TestLastingDomains(t *testing.T) {
+	running := facts.Domain{Source: libxlData + "/userdata-d.1.uuid.libxl-json"}
+	kept := facts.Domain{Source: "/etc/xen/a.cfg"}
+	lost := facts.Not[[]facts.Domain](&facts.Problem{Cause: facts.NoPermission, Source: "/etc/xen"})
+	for name, tt := range map[string]struct {
+		have facts.Observed[[]facts.Domain]
+		dirs bool // --domains
+		want facts.Observed[[]facts.Domain]
+	}{
+		"none":               {facts.Observed[[]facts.Domain]{}, false, facts.Observed[[]facts.Domain]{}},
+		"running":            {facts.Is([]facts.Domain{running}, "s"), true, facts.Observed[[]facts.Domain]{}},
+		"both":               {facts.Is([]facts.Domain{running, kept}, "s"), true, facts.Is([]facts.Domain{kept}, "s")},
+		"unread, not wanted": {lost, false, facts.Observed[[]facts.Domain]{}},
+		"unread, wanted":     {lost, true, lost},
+	} {
+		s := &session{opts: Options{DomainDirs: tt.dirs}, host: &facts.Host{Domains: tt.have}}
+		if d := cmp.Diff(tt.want, s.lastingDomains()); d != "" {
+			t.Errorf("%s: -want +got:\n%s", name, d)
+		}
+	}
+}

@@ -27,9 +27,8 @@ const (
 // readCommandLine finds the command line that counts: what was given for this
 // purpose, the running Xen's, or what a host without Xen would boot it with.
 func (s *session) readCommandLine() facts.Observed[facts.CommandLine] {
-	if l := s.text(textCmdline); l.known() {
-		text := strings.TrimRight(string(l.data), "\r\n")
-		return facts.Is(facts.CommandLine{Text: redactXenLine(text), NextBoot: true}, l.source)
+	if o := s.givenLine(); o.IsKnown() {
+		return o
 	}
 	if o := s.runningLine(); o.State != facts.Unread {
 		return o
@@ -41,6 +40,16 @@ func (s *session) readCommandLine() facts.Observed[facts.CommandLine] {
 		return facts.Observed[facts.CommandLine]{}
 	}
 	return s.nextLine()
+}
+
+// givenLine is the command line that was given; unread without one.
+func (s *session) givenLine() facts.Observed[facts.CommandLine] {
+	l := s.text(textCmdline)
+	if !l.known() {
+		return facts.Observed[facts.CommandLine]{}
+	}
+	text := strings.TrimRight(string(l.data), "\r\n")
+	return facts.Is(facts.CommandLine{Text: redactXenLine(text), NextBoot: true}, l.source)
 }
 
 // runningLine is the command line of the running Xen; unread without one.
@@ -226,24 +235,26 @@ func joinRemedies(a, b string) string {
 // Xen's own, or the file that was installed with it.
 func (s *session) readBuildConfig() facts.Observed[facts.BuildConfig] {
 	if l := s.text(textConfig); l.known() {
-		doubt := "it was given, and nothing ties it to a build"
-		return s.buildConfig(l, doubt)
+		of := aXen{}
+		if v, ok := s.host.Xen.Running.Get(); ok {
+			of = aXen{&v, "the running Xen"}
+		}
+		return s.buildConfig(l, givenDoubt, of)
 	}
 	l := s.askedConfig()
 	if l.known() {
-		return s.buildConfig(l, "")
+		return s.buildConfig(l, "", aXen{})
 	}
 	running, isRunning := s.host.Xen.Running.Get()
 	installed, isInstalled := s.host.Xen.Installed.Get()
 	if s.isPaper() || !isRunning && (s.underXen || !isInstalled) {
 		return notTold[facts.BuildConfig](s, l)
 	}
-	want := running
-	what := "the running Xen"
+	want := aXen{&running, "the running Xen"}
 	if !isRunning {
-		want, what = installed[len(installed)-1], "the installed Xen"
+		want = aXen{&installed[len(installed)-1], "the installed Xen"}
 	}
-	if o := s.configInBoot(want, what); o.State != facts.Unread {
+	if o := s.configInBoot(want); o.State != facts.Unread {
 		return o
 	}
 	p := s.unasked(l)
@@ -266,9 +277,18 @@ func (s *session) askedConfig() look {
 	return s.askInterface(callConfig)
 }
 
+// aXen is one that a configuration may be of: its version, nil where that is not
+// known, and which it is.
+type aXen struct {
+	*facts.XenVersion
+	what string
+}
+
+const givenDoubt = "it was given, and nothing ties it to a build"
+
 // configInBoot takes the file whose name has the version of a Xen. The name is
 // all that ties the two together.
-func (s *session) configInBoot(want facts.XenVersion, what string) facts.Observed[facts.BuildConfig] {
+func (s *session) configInBoot(want aXen) facts.Observed[facts.BuildConfig] {
 	var none facts.Observed[facts.BuildConfig]
 	if s.host.Machine.Container.IsKnown() {
 		return none
@@ -301,11 +321,11 @@ func (s *session) configInBoot(want facts.XenVersion, what string) facts.Observe
 	if !l.known() {
 		return facts.Not[facts.BuildConfig](l.why())
 	}
-	return s.buildConfig(l, "its name fits "+what+", and nothing else ties it to that build")
+	return s.buildConfig(l, "its name fits "+want.what+", and nothing else ties it to that build", want)
 }
 
-// buildConfig understands a configuration.
-func (s *session) buildConfig(l look, doubt string) facts.Observed[facts.BuildConfig] {
+// buildConfig understands a configuration, which may be of a Xen.
+func (s *session) buildConfig(l look, doubt string, of aXen) facts.Observed[facts.BuildConfig] {
 	c, err := kconfig.Parse(l.data)
 	if err != nil {
 		return facts.Not[facts.BuildConfig](s.damaged(l, err))
@@ -319,9 +339,10 @@ func (s *session) buildConfig(l look, doubt string) facts.Observed[facts.BuildCo
 		}
 		b.Symbols["CONFIG_"+name] = strings.ToValidUTF8(value, "\ufffd")
 	}
-	if running, ok := s.host.Xen.Running.Get(); ok && doubt != "" && b.Version != "" {
-		if v, err := procfs.ParseXenVersion(b.Version); err == nil && (v.Major != running.Major || v.Minor != running.Minor || v.Extra != "" && v.Extra != running.Extra) {
-			b.Doubt = fmt.Sprintf("it is of Xen %s, and %d.%d%s runs", b.Version, running.Major, running.Minor, running.Extra)
+	if of.XenVersion != nil && b.Version != "" {
+		v, err := procfs.ParseXenVersion(b.Version)
+		if err == nil && (v.Major != of.Major || v.Minor != of.Minor || v.Extra != "" && of.Extra != "" && v.Extra != of.Extra) {
+			b.Doubt = fmt.Sprintf("it is of Xen %s, and %s is %d.%d%s", b.Version, of.what, of.Major, of.Minor, of.Extra)
 		}
 	}
 	o := facts.Is(b, l.source)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
+	"github.com/xencheck/xencheck/probe"
 	"github.com/xencheck/xencheck/probe/facts"
 	"github.com/xencheck/xencheck/support"
 )
@@ -179,8 +180,11 @@ func pointRelease(st *support.Statement, h *facts.Host) string {
 	own, ok := support.PointRelease(v)
 	v = cmp.Or(own.Version, v)
 	who := "you run " + v
-	if how == report.Installed {
+	switch {
+	case how == report.Installed:
 		who = "Xen " + v + " is installed"
+	case h.Xen.Running.Note == probe.BootsNext:
+		who = "Xen " + v + " boots next"
 	}
 	switch {
 	case !ok:
