@@ -253,12 +253,6 @@ func (s *system) zypper(t *testing.T) {
 	if out, code := zypper("install", "other-hypervisor"); code != 0 || strings.Contains(out, "xencheck:") {
 		t.Errorf("a package that is none of its business: exit code %d:\n%s", code, tail(out))
 	}
-	s.do("rpm", "-e", "other-hypervisor")
-	s.write("/etc/xencheck/config.toml", "gate = { packages = [\"other-*\"] }\n")
-	if out, code := zypper("XENCHECK_ROOT=/hosts/bad", "install", "other-hypervisor"); code != 0 || !strings.Contains(out, "xencheck: other-hypervisor ") {
-		t.Errorf("a package by a pattern: exit code %d:\n%s", code, tail(out))
-	}
-	s.do("rm", "/etc/xencheck/config.toml")
 	for _, tt := range []struct {
 		host, mode, verb, what string
 		says                   string
@@ -280,6 +274,12 @@ func (s *system) zypper(t *testing.T) {
 		says(t, out, tt.says)
 	}
 	s.do("test", "-e", "/boot/xen-4.20.5.gz")
+	s.do("rpm", "-e", "other-hypervisor")
+	s.write("/etc/xencheck/config.toml", "gate = { packages = [\"other-*\"] }\n")
+	if out, code := zypper("XENCHECK_ROOT=/hosts/bad", "install", "other-hypervisor"); code != 0 || !strings.Contains(out, "xencheck: other-hypervisor ") {
+		t.Errorf("a package by a pattern: exit code %d:\n%s", code, tail(out))
+	}
+	s.do("rm", "/etc/xencheck/config.toml")
 
 	// Whatever becomes of xencheck, zypper goes on.
 	zypper("remove", "xen-hypervisor")
