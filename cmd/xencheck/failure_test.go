@@ -11,6 +11,7 @@ import (
 // bad input by its exit code; other errors stay as they are.
 func TestSurvive(t *testing.T) {
 	plain := errors.New("plain")
+	empty := func() map[string]int { return nil }
 	for _, tc := range []struct {
 		file string
 		step func() error
@@ -18,7 +19,7 @@ func TestSurvive(t *testing.T) {
 		code report.ExitCode
 	}{
 		{"h.json", func() error { panic("boom") }, "h.json: internal error: boom", report.ExitInternal},
-		{"-", func() error { var m map[string]int; m["x"]++; return nil }, "standard input: internal error: assignment to entry in nil map", report.ExitInternal},
+		{"-", func() error { empty()["x"]++; return nil }, "standard input: internal error: assignment to entry in nil map", report.ExitInternal},
 		{"h.json", func() error { return plain }, "plain", report.ExitUsage},
 	} {
 		err := survive(tc.file, tc.step)
