@@ -160,8 +160,8 @@ func (c *Judge) withoutRow() *missing {
 	return &m
 }
 
-// usedWithoutRow returns a finding of each thing that Xen uses and no row is
-// about, where one of the strangers may be.
+// usedWithoutRow returns a finding of each thing that Xen uses, or is not known
+// to leave alone, and no row is about, where one of the strangers may be.
 func (j *judging) usedWithoutRow() []Finding {
 	where, _ := j.strange(func(stranger) bool { return true })
 	if j.missing == nil || where == "" || !j.setUp() {
@@ -169,19 +169,21 @@ func (j *judging) usedWithoutRow() []Finding {
 	}
 	var out []Finding
 	for _, u := range j.missing.usages {
-		in := func(signs []sign) (Seen, bool) {
+		says := func(signs []sign, want Tri) (reading, bool) {
 			for _, s := range signs {
-				if r := s(j); r.use == Yes {
-					return r.seen, true
+				if r := s(j); r.use == want {
+					return r, true
 				}
 			}
-			return Seen{}, false
+			return reading{}, false
 		}
-		if _, off := in(u.off); off {
+		if _, off := says(u.off, Yes); off {
 			continue
 		}
-		if seen, on := in(u.on); on {
-			out = append(out, usedUnknown(u.rows[0], "It is in use: "+seen.What+" is "+seen.Value+".", where, []Seen{seen}))
+		if r, on := says(u.on, Yes); on {
+			out = append(out, usedUnknown(u.rows[0], "It is in use: "+r.seen.What+" is "+r.seen.Value+".", where, []Seen{r.seen}))
+		} else if r, open := says(u.on, Maybe); open && u.whole && j.underXen() {
+			out = append(out, usedUnknown(u.rows[0], "Whether it is in use is not known.", where, []Seen{r.seen}))
 		}
 	}
 	return out
@@ -195,8 +197,12 @@ func (g *guest) usedWithoutRow() []Finding {
 	}
 	var out []Finding
 	for _, t := range g.j.missing.guests {
-		if u := t.test(g, support.Row{}); u.in == Yes {
-			f := usedUnknown(t.rows[0], cmp.Or(u.why, "The domain uses it"+shownBy(u.seen)+"."), where, u.seen)
+		if u := t.test(g, support.Row{}); u.in == Yes || u.in == Maybe && u.hidden == "" {
+			why := "The domain uses it" + shownBy(u.seen) + "."
+			if u.in == Maybe {
+				why = "Whether the domain uses it is not known" + becauseOf(u.seen) + "."
+			}
+			f := usedUnknown(t.rows[0], cmp.Or(u.why, why), where, u.seen)
 			f.Rule, f.Domain, f.Line, f.For = t.rule, g.d.Name.Value, u.line, nil
 			out = append(out, f)
 		}
@@ -206,7 +212,7 @@ func (g *guest) usedWithoutRow() []Finding {
 
 func usedUnknown(name, why, where string, seen []Seen) Finding {
 	return Finding{
-		Title: "In use, and in no row that is known (" + name + ")", Outcome: NotEvaluated, Applies: Yes, InUse: Yes, For: []string{Base}, Seen: seen,
+		Title: "Of no row that is known (" + name + ")", Outcome: NotEvaluated, Applies: Yes, InUse: Yes, For: []string{Base}, Seen: seen,
 		Stated: support.NothingSaid, Level: support.NothingSaid, Why: why + " No row about it was understood, but " + where + ".",
 		Do: "Read that line of the statement and decide by hand.",
 	}

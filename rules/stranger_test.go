@@ -92,6 +92,11 @@ func TestStrangersInUse(t *testing.T) {
 			t.Errorf("%s by %q: %v, want %v", tt.line, tt.features, got, tt.want)
 		}
 	}
+	// Nor is the host better where the command line could not be read.
+	blind := dom0Of(x86(nil), 22, func(h *facts.Host) { h.Xen.CommandLine = unknown[facts.CommandLine]() })
+	if v := Evaluate(text(t, "## Host Architecture\n\n### x86-64\n\n    Status: Supported\n\n"+other), blind, Options{At: now}); !about(v.Findings, "vpmu") || v.Overall.Complete {
+		t.Errorf("command line not known: %s", v.Overall.Grade)
+	}
 	nested := "## Virtual Hardware, Hypervisor\n\n### x86/Nested virtualization\n\n    Status: Experimental\n"
 	for on, features := range map[bool]string{true: nested, false: strings.Replace(nested, "x86/Nested virtualization", "x86/Nested HVM", 1)} {
 		d, h := domainOn("", kind(facts.HVM), flagged(func(d *facts.Domain) *facts.Setting[bool] { return &d.CPU.NestedHVM }, true))
