@@ -210,8 +210,8 @@ var gicRule = Rule{
 	judge: func(j *judging, rows []*entry) []Finding { return j.gic(rows) },
 }
 
-// gicHeadings are the headings about a GIC that releases have had. A later
-// one may be about another version.
+// gicHeadings are the headings about a GIC that releases have had, all of them
+// about GICv3. A later one may be about another version.
 var gicHeadings = []string{"armgicv3"}
 
 // gicVersion returns the version that a heading such as "ARM/GICv3" is about,
@@ -285,7 +285,11 @@ func (j *judging) gic(rows []*entry) []Finding {
 		f.Why = "Xen needs a GIC with the virtualization extensions (GICv2 or later), and this host has none."
 		f.Do = "Use a machine with a GICv2 or GICv3."
 	case known:
-		f = j.unstated(f, "This host has a GICv"+itoa(version)+"; this release's statement has no row for it.", gicHeadings, gicTopic)
+		var headings []string // those about another version leave no doubt of this one
+		if drivenAs(version, rows) == 3 {
+			headings = gicHeadings
+		}
+		f = j.unstated(f, "This host has a GICv"+itoa(version)+"; this release's statement has no row for it.", headings, gicTopic)
 	case j.arch == "":
 		return out // the architecture's own finding says so
 	default:

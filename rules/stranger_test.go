@@ -41,6 +41,8 @@ func TestStrangers(t *testing.T) {
 		{"a row about GICv2", arm + hardware + "### ARM/GICv2\n\n    Status: Supported, not security supported\n\n### ARM/GICv3\n\n    Status: Supported\n", arm64(gic(2)), GradeNotSecurity, "GICv2"},
 		{"a row about GICv2, on a GICv3", arm + hardware + "### ARM/GICv2\n\n    Status: Supported, not security supported\n\n### ARM/GICv3\n\n    Status: Supported\n", arm64(gic(3)), GradeSupported, ""},
 		{"a row about GICv5, on a GICv2", arm + hardware + "### ARM/GICv3\n\n    Status: Supported\n\n### ARM/GICv5\n\n    Status: Experimental\n", arm64(gic(2)), GradeSupported, ""},
+		{"a qualifier of GICv3, on a GICv2", arm + hardware + "### ARM/GICv3\n\n    Status, Arm64: Supported\n    Status, Arm64, on Tuesdays: Experimental\n", arm64(gic(2)), GradeSupported, ""},
+		{"a qualifier of GICv3, on a GICv3", arm + hardware + "### ARM/GICv3\n\n    Status, Arm64: Supported\n    Status, Arm64, on Tuesdays: Experimental\n", arm64(gic(3)), GradeUnknown, "Tuesdays"},
 		{"a row about GICv4", arm + hardware + "### ARM/GICv3\n\n    Status: Supported\n\n### ARM/GICv4\n\n    Status: Tech Preview\n", arm64(gic(4)), GradeNotSecurity, "GICv4"},
 		{"GICs in one row", arm + hardware + "### ARM/GICv2 and GICv3\n\n    Status: Tech Preview\n", arm64(gic(2)), GradeUnknown, "may be about it"},
 		{"x86-64 written otherwise", strings.Replace(pc, "x86-64", "x86_64", 1), x86(nil), GradeSupported, ""},
