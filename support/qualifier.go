@@ -177,6 +177,9 @@ func applicability(qualifier string, at place) (a Applicability, slip string) {
 		terms, meant := parseTerm(part)
 		if terms == nil {
 			a.Unrecognised = qualifier
+			if arch, ok := narrower(a.Arch, leadingArch(part)); ok {
+				a.Arch = arch
+			}
 			continue
 		}
 		if meant != "" {
@@ -211,6 +214,22 @@ func applicability(qualifier string, at place) (a Applicability, slip string) {
 		a.Terms = nil
 	}
 	return a, slip
+}
+
+// leadingArch returns the architecture that a part outside the vocabulary begins
+// with, where nothing in it speaks of another: "RISC-V IOMMU" is about no x86.
+func leadingArch(part string) string {
+	words := strings.Fields(fold(part))
+	if len(words) == 0 {
+		return ""
+	}
+	arch, _ := archName(words[0])
+	for _, w := range words[1:] {
+		if _, other := archName(w); other || connectives[w] || strings.HasPrefix(w, "exclu") || strings.ContainsAny(w, "/(") {
+			return ""
+		}
+	}
+	return arch
 }
 
 // arch returns the architecture that a term implies, or "".

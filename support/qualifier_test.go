@@ -103,3 +103,16 @@ func TestHeadingArch(t *testing.T) {
 		}
 	}
 }
+
+// What is not understood of a qualifier concerns nobody whom it rules out.
+func TestArchOfUnknownQualifiers(t *testing.T) {
+	for qualifier, want := range map[string]string{
+		"RISC-V IOMMU": "riscv", "ARM SMMUv3.2": "arm", "Arm64 GICv9": "arm64", "x86, CXL pools": "x86",
+		"x86 and Arm": "", "Arm excluding A53": "", "non-x86 hosts": "", "hosts of x86": "", "x86/Arm hosts": "", "x86 (and others)": "", ",": "",
+	} {
+		a, _ := applicability(qualifier, place{heading: "IOMMU"})
+		if a.Understood() || a.Arch != want {
+			t.Errorf("%q: understood %v, about %q, want %q", qualifier, a.Understood(), a.Arch, want)
+		}
+	}
+}
