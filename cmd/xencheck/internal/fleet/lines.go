@@ -76,7 +76,7 @@ func readLine(b *bufio.Reader, await func(n int)) (line []byte, n int64, err err
 
 // soleObject returns the one object of a line.
 func soleObject(line []byte) ([]byte, error) {
-	line = bytes.TrimSpace(line)
+	line = bytes.Trim(line, blanks)
 	var s scanner
 	switch n, done, err := s.scan(line); {
 	case len(line) == 0:

@@ -100,7 +100,7 @@ func TestLinesDoNotWait(t *testing.T) {
 // handed on as it is.
 func FuzzLines(f *testing.F) {
 	f.Add([]byte("{}\n\n{\"a\":[1,{}]}\r\n{\"a\":\n noise\x00\n{}{}"))
-	f.Add([]byte(byteOrderMark + "{}\n"))
+	f.Add([]byte(byteOrderMark + "{}\n{}\v\n\v{}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		items, _ := linesOf(t, iotest.OneByteReader(bytes.NewReader(data)))
 		var offset int64
@@ -117,7 +117,7 @@ func FuzzLines(f *testing.F) {
 			if offset == 0 {
 				line = bytes.TrimPrefix(line, []byte(byteOrderMark))
 			}
-			trimmed := bytes.TrimSpace(line)
+			trimmed := bytes.Trim(line, blanks)
 			if object := len(trimmed) > 0 && trimmed[0] == '{' && json.Valid(trimmed); object && it.err != nil && it.err != errDeep {
 				t.Fatalf("line %d, %q: %v", n, trimmed, it.err)
 			}

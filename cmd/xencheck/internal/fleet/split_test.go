@@ -171,7 +171,7 @@ func FuzzSplit(f *testing.F) {
 		"", "{}", "{\"a\":1}\n{\"b\":[{}]}\n", "{\n \"a\": 1\n}\n{\n}\n", "[{},{}]", "{\"a\":\n{}\n{}\n", "{\"a\":\"x\n{}\n",
 		"\x00\n\x00\n{}\n", "{} x\n{}", "{\n\"a\":\n{\n}\n{\n}\n", "\ufeff{}\r\n", `{"a":"\u00e4\\"}{"b":tru}`,
 		"[{}]\n[\n{}]{}\n[{}", "[1,{},\"x\",[{}]]\n{}", "{}\n[x] y\n{}\n[ \n{}\n", "{}\n\ufeff{}\n\xef\xbb{}", "\x1e{}\n\x1e[{}]\n",
-		"{\v\n :\n}", "{\u00a0\n{}\n",
+		"{\v\n :\n}", "{\u00a0\n{}\n", "\v{}",
 	} {
 		f.Add([]byte(s), uint8(0)) // a byte at a time
 		f.Add([]byte(s), uint8(1))
@@ -227,7 +227,7 @@ func FuzzSplit(f *testing.F) {
 		// everything up to a line was records and blanks, it is found as well.
 		offset, clean := int64(0), true
 		for line := range bytes.Lines(in) {
-			body := bytes.TrimSpace(line)
+			body := bytes.Trim(line, blanks)
 			switch {
 			case len(body) == 0:
 			case body[0] == '{' && json.Valid(body) && depthOf(body) <= maxDepth:
