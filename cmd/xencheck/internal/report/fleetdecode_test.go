@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 	"unicode"
@@ -84,4 +85,25 @@ func FuzzDecodeFleet(f *testing.F) {
 			t.Errorf("a control character is shown: %q", b.String()[i:])
 		}
 	})
+}
+
+// Two texts of one release are told apart wherever hosts are counted by them.
+func TestFleetOfTwoTexts(t *testing.T) {
+	f := fleetSummary()
+	f.Statements[0].Revision = "41f0cbc765"
+	f.Statements = append(f.Statements, FleetStatement{Statement: Statement{Name: "./SUPPORT.md", Release: "4.22", Origin: "./SUPPORT.md"}, Hosts: 3})
+	f.Verdicts = append(f.Verdicts, FleetVerdicts{Asked: 1, Statement: 1, Hosts: 3, Grades: FleetGrades{rules.GradeSupported: 3}})
+	var b bytes.Buffer
+	if err := f.WriteText(&b, Style{Width: 120}); err != nil {
+		t.Fatal(err)
+	}
+	d := newPrometheusDocument(&b, true)
+	if err := errors.Join(AddFleet(d, "", f), d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"\n  by 4.22, 41f0cbc765 ", "\n  by 4.22, ./SUPPORT.md ", "\n  4.22, ./SUPPORT.md: ", `release="4.22, 41f0cbc765",`, `release="4.22, ./SUPPORT.md",`} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("missing %q in\n%s", want, b.String())
+		}
+	}
 }

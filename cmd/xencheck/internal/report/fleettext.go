@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -104,11 +105,23 @@ func (f *Fleet) verdicts(p *page) {
 	}
 }
 
-// releaseOf names the release of a line, and why it was taken.
+// releaseOf names the release of a line, and why it was taken. Of several
+// statements of one release it names the text.
 func (f *Fleet) releaseOf(v FleetVerdicts) string {
-	name := releaseName(f.Statements[v.Statement].Statement)
+	name := f.statementName(v.Statement)
 	if f.Asked[v.Asked] == "auto" && len(f.Asked) > 1 {
 		return name + " (auto)"
+	}
+	return name
+}
+
+// statementName names a statement so that it is told from all others.
+func (f *Fleet) statementName(i int) string {
+	name := releaseName(f.Statements[i].Statement)
+	for k, s := range f.Statements {
+		if k != i && releaseName(s.Statement) == name {
+			return name + ", " + cmp.Or(f.Statements[i].Revision, f.Statements[i].Name)
+		}
 	}
 	return name
 }
@@ -432,12 +445,12 @@ func (f *Fleet) statements(p *page) {
 	}
 	p.blank()
 	p.head(sgrBold, "Judged by these support statements of the Xen Project")
-	for _, s := range f.Statements {
+	for i, s := range f.Statements {
 		rev := strings.TrimSpace("revision " + s.Revision + " of " + s.Date)
 		if s.Revision == "" {
 			rev = s.Origin
 		}
-		p.text(2, fmt.Sprintf("%s: %s, %s; %s", releaseName(s.Statement), rev, phaseWords(s.Phase, s.Statement), hosts(s.Hosts)))
+		p.text(2, fmt.Sprintf("%s: %s, %s; %s", f.statementName(i), rev, phaseWords(s.Phase, s.Statement), hosts(s.Hosts)))
 		for _, w := range s.Warnings {
 			p.item(4, markWarn, "", sentence(w))
 		}
