@@ -107,6 +107,11 @@ const (
 	PVH DomainType = "pvh"
 )
 
+// MaxDomains is how many domains the facts of one host hold at most, of those
+// that run and of configurations each: a collector writes no more, and a reader
+// takes no more.
+const MaxDomains = 8192
+
 // Domain is the configuration of one domain as it was given, before any
 // default: xl.cfg(5) names each setting, and what is absent there is absent
 // here. UUIDs, MAC addresses, passwords and serial numbers are left out, and

@@ -59,7 +59,7 @@ func (d *Decoder) whole() bool {
 		}
 		*h.CollectedAt = t
 	}
-	return ordered(h.CPU.Physical) && ordered(h.Memory.Physical)
+	return ordered(h.CPU.Physical) && ordered(h.Memory.Physical) && max(len(h.Running.Value), len(h.Domains.Value)) <= facts.MaxDomains
 }
 
 func ordered(o facts.Observed[facts.Range]) bool {

@@ -205,6 +205,10 @@ func TestAgreesOnOddities(t *testing.T) {
 		}
 		agree(t, &d, []byte(odd))
 	}
+	for _, list := range []string{"running", "domains"} {
+		many := `"` + list + `":{"state":"known","value":[` + strings.Repeat(`{},`, facts.MaxDomains) + `{}]},"sources":`
+		agree(t, &d, []byte(strings.Replace(plain, `"sources":`, many, 1)))
+	}
 	for i := range len(plain) {
 		agree(t, &d, []byte(plain[:i]))
 	}

@@ -245,6 +245,12 @@ func checkHost(h *facts.Host) error {
 	if r, ok := h.Memory.Physical.Get(); ok && r.Max != nil && *r.Max < r.Min {
 		return errors.New("memory.physical: max is less than min")
 	}
+	if n := len(h.Running.Value); n > facts.MaxDomains {
+		return fmt.Errorf("running: %d domains, more than the %d that facts hold at most", n, facts.MaxDomains)
+	}
+	if n := len(h.Domains.Value); n > facts.MaxDomains {
+		return fmt.Errorf("domains: %d of them, more than the %d that facts hold at most", n, facts.MaxDomains)
+	}
 	return nil
 }
 

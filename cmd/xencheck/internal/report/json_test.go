@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/xencheck/xencheck/probe/facts"
 	"github.com/xencheck/xencheck/rules"
 )
 
@@ -180,6 +181,8 @@ func TestDecodeErrors(t *testing.T) {
 		"negative":         {decodeHost, replace(host, `"min": 26388279066624`, `"min": -1`), "memory.physical.value.min: expected a whole number, not negative, found number -1"},
 		"known, no value":  {decodeHost, replace(host, `"value": "x86-64"`, `"value": null`), `machine.arch: fact from "/proc/cpuinfo" is marked known but has no value`},
 		"empty range":      {decodeHost, replace(host, `"max": 26388279066624`, `"max": 1`), "memory.physical: max is less than min"},
+		"many domains":     {decodeHost, `{"schema":1,"machine":{},"domains":{"state":"known","value":[` + strings.Repeat(`{},`, facts.MaxDomains) + `{}]}}`, "domains: 8193 of them, more than the 8192 that facts hold at most"},
+		"many running":     {decodeHost, `{"schema":1,"machine":{},"running":{"state":"known","value":[` + strings.Repeat(`{},`, facts.MaxDomains) + `{}]}}`, "running: 8193 domains, more than the 8192 that facts hold at most"},
 		"report's host":    {decodeReport, replace(report, `"value": "x86-64"`, `"value": 64`), "host.machine.arch.value: expected a string, found number"},
 		"bad index":        {decodeReport, replace(report, "\"because\": [\n      1", "\"because\": [\n      99"), `answer for "host": there is no finding 99`},
 		"bad exit code":    {decodeReport, replace(report, `"exit_code": 1`, `"exit_code": 0`), "exit_code: 0 does not follow from the answers, which come to 1"},
