@@ -271,7 +271,8 @@ func IsManifest(start []byte) bool {
 // ReadArchive reads an archive that [WriteRaw] wrote, from the uncompressed
 // tar, for [Options.FS]. It also returns the facts as they were collected, nil
 // where they are missing: the sources do not tell what the host was called then
-// (--id), nor when that was.
+// (--id), nor when that was. What stands behind the end of the archive is not
+// read, and what the archive was packed in may yet prove to be damaged there.
 func ReadArchive(r io.Reader) (Root, *facts.Host, error) {
 	members, err := unpackTar(&countingReader{r: r})
 	root, err := replayMembers(members, err)
@@ -294,7 +295,18 @@ func unpack(r io.Reader) (map[string][]byte, error) {
 		return nil, err
 	}
 	counted.unpacked = zr
-	return unpackTar(counted)
+	members, err := unpackTar(counted)
+	if err != nil {
+		return members, err
+	}
+	// The checksum of what was compressed stands behind the end.
+	switch n, err := io.CopyN(io.Discard, zr, maxBehind+1); {
+	case err != nil && !errors.Is(err, io.EOF):
+		return members, err
+	case n > maxBehind:
+		return members, errors.New("goes on behind its end")
+	}
+	return members, nil
 }
 
 // unpackTar is unpack for what is not compressed, or no longer.
@@ -305,13 +317,6 @@ func unpackTar(counted *countingReader) (map[string][]byte, error) {
 	for n := 0; ; n++ {
 		hdr, err := tr.Next()
 		if errors.Is(err, io.EOF) {
-			// The checksum of what was compressed stands behind the end.
-			switch n, err := io.CopyN(io.Discard, counted.content(), maxBehind+1); {
-			case err != nil && !errors.Is(err, io.EOF):
-				return members, err
-			case n > maxBehind:
-				return members, errors.New("goes on behind its end")
-			}
 			return members, nil
 		}
 		if err != nil {

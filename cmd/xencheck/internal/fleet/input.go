@@ -172,9 +172,12 @@ const (
 
 // sniffKind tells by the name of a file among others.
 func sniffKind(name string) sniffing {
-	switch strings.ToLower(path.Ext(name)) {
-	case ".json", ".ndjson", ".jsonl", ".tar", ".tgz", ".gz", ".zst", ".tzst":
+	ext := path.Ext(name)
+	switch strings.ToLower(ext) {
+	case ".json", ".ndjson", ".jsonl", ".tar", ".tgz", ".gz", ".zst", ".tzst", ".txz", ".tbz", ".tbz2":
 		return sniffAll
+	case ".xz", ".bz2", ".lz4", ".zip", ".7z", ".z": // facts.json.xz is not to be left out without a word
+		return sniffKind(strings.TrimSuffix(name, ext))
 	}
 	return sniffOurs
 }
@@ -192,6 +195,16 @@ func (in *input) open(name string, r io.Reader, want sniffing, live bool, depth 
 		in.files.passed.Add(1)
 		return nil
 	}
+	for kind == isTar || kind == isSources {
+		read := in.tar
+		if kind == isSources {
+			read = in.sources
+		}
+		if more, err := read(name, p, depth); !more || err != nil {
+			return err
+		}
+		kind = p.sniff() // another one, where several were put together
+	}
 	switch kind {
 	case isGzip:
 		zr, err := gzip.NewReader(p)
@@ -206,10 +219,6 @@ func (in *input) open(name string, r io.Reader, want sniffing, live bool, depth 
 		}
 		defer zr.Close()
 		return in.open(name, packed{zr}, want, live, depth+1)
-	case isTar:
-		return in.tar(name, p, depth)
-	case isSources:
-		return in.sources(name, p)
 	case isUTF16:
 		return in.fail(name, errors.New("in UTF-16; JSON is read in UTF-8: iconv -f UTF-16 -t UTF-8 makes it that"))
 	case isForeign:
@@ -256,6 +265,7 @@ func (in *input) stream(name string, r io.Reader, live, binary bool) error {
 			return in.ctx.Err()
 		}
 		wait, empty = !live, false
+		p.err = cause(p.err)
 		if p.noted > p.line {
 			p.err = fmt.Errorf("in line %d: %w", p.noted, p.err)
 		}
@@ -269,32 +279,42 @@ func (in *input) stream(name string, r io.Reader, live, binary bool) error {
 	}
 }
 
-// tar feeds the files of a tar in their order.
-func (in *input) tar(name string, r io.Reader, depth int) error {
-	end := &lastBlock{r: r}
+// tar feeds the files of a tar in their order, and reports whether more stands
+// behind its end.
+func (in *input) tar(name string, p *peeker, depth int) (more bool, err error) {
+	end := &lastBlock{r: p}
 	tr := tar.NewReader(end)
 	for {
 		hdr, err := tr.Next()
 		if err == io.EOF && end.zero() {
-			return in.ctx.Err()
+			more, err = p.padding()
+			if err == nil {
+				return more, in.ctx.Err()
+			}
 		}
 		if err == io.EOF {
 			err = errors.New("its end is missing")
 		}
 		if err != nil {
-			return in.fail(name, fmt.Errorf("the archive cannot be read on: %w", err))
+			return false, in.fail(name, fmt.Errorf("the archive cannot be read on: %w", err))
 		}
 		switch {
 		case hdr.Typeflag == tar.TypeDir:
 			continue
-		case hdr.Typeflag != tar.TypeReg || strings.HasPrefix(path.Base(hdr.Name), "."):
+		case !holdsFile(hdr) || strings.HasPrefix(path.Base(hdr.Name), "."):
 			in.files.passed.Add(1)
 			continue
 		}
 		if err := in.open(name+"!"+hdr.Name, tr, sniffKind(hdr.Name), false, depth+1); err != nil {
-			return err
+			return false, err
 		}
 	}
+}
+
+// holdsFile reports whether a member of a tar is a file with its content: also
+// one with holes (tar --sparse), or one that was to lie in one piece.
+func holdsFile(h *tar.Header) bool {
+	return h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeGNUSparse || h.Typeflag == tar.TypeCont
 }
 
 // lastBlock remembers the last block that was read of a tar. Of one that is
@@ -319,15 +339,19 @@ func (l *lastBlock) Read(p []byte) (int, error) {
 
 func (l *lastBlock) zero() bool { return l.n == len(l.last) && l.last == [512]byte{} }
 
-// sources feeds the host that an archive of collect --raw describes.
-func (in *input) sources(name string, r io.Reader) error {
-	root, then, err := probe.ReadArchive(r)
+// sources feeds the host that an archive of collect --raw describes, and reports
+// whether more stands behind its end.
+func (in *input) sources(name string, p *peeker, _ int) (more bool, err error) {
+	root, then, err := probe.ReadArchive(p)
+	if err == nil {
+		more, err = p.padding() // which also sees that what it was packed in is whole
+	}
 	if err != nil {
-		return in.fail(name, err)
+		return false, in.fail(name, err)
 	}
 	o := in.probe
 	o.FS = root
-	return in.replay(name, o, then)
+	return more, in.replay(name, o, then)
 }
 
 // replay feeds the host that an archive of sources describes. What it was

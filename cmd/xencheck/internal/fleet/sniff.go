@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 
 	"github.com/xencheck/xencheck/probe"
@@ -63,6 +64,23 @@ func (p *peeker) binary() bool {
 	return bytes.IndexByte(p.head, 0) >= 0
 }
 
+// padding passes over the zeros that fill an archive up to the size of a block,
+// and reports whether anything stands behind them.
+func (p *peeker) padding() (more bool, err error) {
+	for {
+		p.head = p.store[:copy(p.store[:], bytes.TrimLeft(p.head, "\x00"))]
+		switch {
+		case len(p.head) > 0:
+			return true, nil
+		case p.more():
+		case p.err == io.EOF:
+			return false, nil
+		default:
+			return false, cmp.Or(p.err, io.ErrNoProgress)
+		}
+	}
+}
+
 // more reads more of the beginning; false when there is no more of it.
 func (p *peeker) more() bool {
 	for range noProgress {
@@ -80,6 +98,9 @@ func (p *peeker) more() bool {
 
 // formOf tells what begins like this, and whether more of it may tell better.
 func formOf(head []byte) (f form, more bool) {
+	if len(head) >= 4 && head[0]&0xf0 == 0x50 && string(head[1:4]) == "\x2a\x4d\x18" {
+		return isZstd, false // a skippable frame (RFC 8878, section 3.1.2), with which pzstd begins
+	}
 	for _, m := range []struct {
 		magic string
 		is    form
@@ -89,6 +110,9 @@ func formOf(head []byte) (f form, more bool) {
 		{"BZh", isForeign},
 		{"\xfd7zXZ\x00", isForeign},
 		{"PK\x03\x04", isForeign},
+		{"\x04\x22\x4d\x18", isForeign}, // LZ4
+		{"7z\xbc\xaf\x27\x1c", isForeign},
+		{"\x1f\x9d", isForeign}, // compress
 		{"\xff\xfe{\x00", isUTF16},
 		{"\xff\xfe[\x00", isUTF16},
 		{"\xfe\xff\x00{", isUTF16},
