@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/xencheck/xencheck/probe/facts"
+	"github.com/xencheck/xencheck/probe/xencmdline"
 	"github.com/xencheck/xencheck/support"
 )
 
@@ -261,6 +262,43 @@ func (j *judging) mayBeUnderXen() bool {
 	k := j.h.Machine.Kind
 	return j.underXen() || k.Problem != nil && k.Problem.Cause != facts.NotRecorded && k.Problem.Cause != facts.NotExposed
 }
+
+// nextBoot reports that Xen's command line is that of a boot to come, which
+// outweighs what Xen and dom0 show now.
+func (j *judging) nextBoot() bool { return j.h.Xen.CommandLine.Value.NextBoot }
+
+// dom0PVH tells whether dom0 is, or would be, a PVH domain. It is a PV one
+// unless Xen is told otherwise.
+func (j *judging) dom0PVH() reading {
+	o := j.h.Machine.DomainType
+	if d, ok := o.Get(); ok && j.underXen() && !j.nextBoot() {
+		return verdictOf(d == "pvh", seen("type of dom0", o, plain))
+	}
+	if !j.setUp() || j.guestOfXen() {
+		return reading{use: No}
+	}
+	r := dom0PVHOption(j)
+	if r.use == Maybe && !j.underXen() {
+		r.use = No
+	}
+	return r
+}
+
+// dom0PVHOption is dom0=pvh, or dom0pvh before 4.11.
+var dom0PVHOption = commandLine("dom0=", func(j *judging, l xencmdline.Line) (bool, bool, string) {
+	pvh, given := l.Bool("dom0pvh", false)
+	for _, s := range l.Subs("dom0") {
+		on, ok := s.Bool()
+		switch {
+		case !ok:
+		case s.Name == "pvh":
+			pvh, given = on, true
+		case s.Name == "pv" && on:
+			pvh, given = false, true
+		}
+	}
+	return pvh, given, ifGiven(map[bool]string{true: "pvh", false: "pv"}[pvh], given)
+})
 
 func (j *judging) archSeen() Seen {
 	return seen("architecture", j.h.Machine.Arch, func(a facts.Arch) string { return string(a) })

@@ -326,7 +326,7 @@ func (j *judging) hostHAP() use {
 	if line.use == No {
 		return of(line)
 	}
-	if words, ok := j.h.Xen.Physical.Get(); ok && !j.before("4.13") {
+	if words, ok := j.h.Xen.Physical.Get(); ok && !j.before("4.13") && !j.nextBoot() {
 		has := slices.Contains(words, "hap")
 		return of(verdictOf(has, Seen{What: "capability hap of the running Xen", Value: yesno(has), Source: j.h.Xen.Physical.Source}))
 	}
@@ -368,19 +368,8 @@ func (j *judging) hasLine() bool {
 }
 
 // driven tells whether an IOMMU that Xen drives stands before the host's
-// devices: what a running Xen says itself outweighs what the firmware shows.
+// devices.
 func (g *guest) driven() use {
-	off := iommuOff(g.j)
-	if off.use == Yes {
-		return of(verdictOf(false, off.seen))
-	}
-	if words, ok := g.j.h.Xen.Physical.Get(); ok {
-		has := slices.Contains(words, "directio")
-		return of(verdictOf(has, Seen{What: "IOMMU in use by the running Xen", Value: yesno(has), Source: g.j.h.Xen.Physical.Source}))
-	}
-	if off.use == Maybe && g.j.hasLine() {
-		return of(off)
-	}
 	var f Finding
 	in, why, do := drivenIOMMU(g.j, &f)
 	u := use{in: in, seen: f.Seen, do: do}

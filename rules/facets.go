@@ -40,8 +40,8 @@ var facets = [facetCount]facet{
 		return factKey(k, j.h.Interrupts.GIC, func(k []byte, v int) []byte { return append(k, byte(max(min(v, 5), -1))) })
 	}},
 	{rules: []string{qosRule.ID, itsRule.ID, sveRule.ID}, key: toldKey, release: true},
-	{rules: []string{iommuRule.ID}, key: iommuKey},
-	{rules: []string{pvRule.ID, hvmRule.ID, pvhRule.ID, armGuestRule.ID, passthroughRule.ID, armPassthroughRule.ID}, key: guestKey},
+	{rules: []string{iommuRule.ID}, key: iommuKey, release: true},
+	{rules: []string{pvRule.ID, hvmRule.ID, pvhRule.ID, armGuestRule.ID, passthroughRule.ID, armPassthroughRule.ID}, key: guestKey, release: true},
 	{rules: []string{kconfigRule.ID}, key: buildKey, release: true},
 }
 
@@ -167,6 +167,7 @@ func bootKey(_ *bounds, j *judging, k []byte) []byte {
 	k = factKey(k, m.DeviceTree, boolKey)
 	k = factKey(k, m.Firmware, func(k []byte, s string) []byte { return append(k, bit(s == "efi", 1)) })
 	k = factKey(k, m.SecureBoot, boolKey)
+	k = append(k, bit(j.dom0PVH().use == Yes, 1)|bit(acpiOff(j).use == Yes, 2))
 	kind, _ := m.Kind.Get()
 	domain, _ := m.DomainType.Get()
 	k = append(k, bit(kind == facts.DomU && domain == "hvm", 1))
@@ -204,6 +205,7 @@ func iommuKey(_ *bounds, j *judging, k []byte) []byte {
 		}
 		k = append(k, bit(len(models) > 0, 1)|bit(vendor == "GenuineIntel", 2)|bit(vendor == "AuthenticAMD" || vendor == "HygonGenuine", 4))
 	}
+	k = drivenKey(k, j)
 	return factKey(k, j.h.IOMMU.Units, func(k []byte, units []facts.IOMMUUnit) []byte {
 		for _, u := range units {
 			k = textKey(k, u.Kind)
@@ -227,17 +229,32 @@ func guestKey(_ *bounds, j *judging, k []byte) []byte {
 		k = factKey(k, x.NPT, boolKey)
 	}
 	k = factKey(k, j.h.Machine.DomainType, func(k []byte, d string) []byte { return append(k, bit(d == "pvh", 1)) })
-	if j.under {
-		line, o := j.line()
-		sub, given := line.Sub("dom0", "pvh")
-		on, isBool := sub.Bool()
-		legacy, _ := line.Bool("dom0pvh", false)
-		k = append(k, bit(o.IsKnown(), 1)|bit(line.Cut, 2)|bit(given, 4)|bit(isBool, 8)|bit(on, 16)|bit(legacy, 32))
+	k = signKey(k, j.dom0PVH())
+	if j.set {
+		k = append(k, bit(dom0Shadow(j).use == Yes, 1))
 	}
-	k = append(k, bit(slices.Contains(j.h.Xen.Physical.Value, "directio"), 1))
-	return factKey(k, j.h.IOMMU.Units, func(k []byte, units []facts.IOMMUUnit) []byte {
-		return append(k, bit(slices.ContainsFunc(units, func(u facts.IOMMUUnit) bool { return u.Kind != facts.OtherIOMMU }), 1))
-	})
+	if j.arch.X86() {
+		hap := j.hostHAP()
+		k = signKey(k, reading{use: hap.in, seen: hap.seen[0], remedy: hap.do})
+		k = append(k, bit(hapOption(j).use == No, 1)|bit(slices.Contains(j.h.Xen.Physical.Value, "hvm"), 2))
+	}
+	return drivenKey(k, j)
+}
+
+// drivenKey is whether Xen drives an IOMMU.
+func drivenKey(k []byte, j *judging) []byte {
+	var f Finding
+	met, why, do := drivenIOMMU(j, &f)
+	k = textKey(textKey(append(k, met...), why), do)
+	k = textKey(k, f.cause())
+	if units, _ := j.h.IOMMU.Units.Get(); j.set {
+		for _, u := range units {
+			if d := iommuDrivers[u.Kind]; d.built != nil {
+				k = append(k, bit(d.built(j).use == Yes, 1)|bit(d.unbuilt(j).use == Yes, 2))
+			}
+		}
+	}
+	return k
 }
 
 // buildKey is how Xen is built, as far as that alone counts.

@@ -66,28 +66,20 @@ var pvhRule = Rule{
 		return j.guests(rows, func(row *entry, f Finding) (Finding, []requirement) {
 			if role, _ := row.Applies.Term(support.TermRole); role.Value == "dom0" {
 				f.InUse, f.For = No, []string{"pvh-dom0"}
-				evidence := seen("type of dom0", j.h.Machine.DomainType, plain)
-				d, ok := j.h.Machine.DomainType.Get()
-				if line, o := j.line(); j.underXen() && !ok {
-					// A dom0 is PV unless told otherwise.
-					sub, given := line.Sub("dom0", "pvh")
-					off, isBool := sub.Bool()
-					legacy, _ := line.Bool("dom0pvh", false) // before 4.11
-					switch {
-					case given && !(isBool && !off), legacy:
-						d, ok = "pvh", true
-						evidence = Seen{What: "dom0= on Xen's command line", Value: "pvh", Source: o.Source}
-					case !o.IsKnown() || line.Cut:
-						f.InUse, f.For = Maybe, []string{Base, "pvh-dom0"}
-						return f, []requirement{{"a dom0 of that kind", func(*judging, *Finding) (Tri, string, string) {
-							return Maybe, "whether dom0 is PV or PVH is not known", remedy(j.h.Machine.DomainType)
-						}}}
+				d := j.dom0PVH()
+				switch d.use {
+				case Yes:
+					f.InUse, f.For, f.Do = Yes, []string{Base, "pvh-dom0"}, "Take pvh out of dom0= on Xen's command line for a PV dom0."
+					f.Seen, f.Why = []Seen{d.seen}, "It is in use: dom0 is a PVH one."
+					if j.underXen() && !j.nextBoot() {
+						return f, nil // it runs, so what it needs is there
 					}
-				}
-				if ok && j.underXen() && d == "pvh" {
-					f.InUse, f.Do = Yes, "Take pvh out of dom0= on Xen's command line for a PV dom0."
-					f.Seen, f.Why = []Seen{evidence}, "It is in use: dom0 is a PVH one."
-					return f, nil // it runs, so what it needs is there
+					f.Why = "It is in use: " + d.seen.What + " asks for a PVH dom0."
+				case Maybe:
+					f.InUse, f.For = Maybe, []string{Base, "pvh-dom0"}
+					return f, []requirement{{"a dom0 of that kind", func(*judging, *Finding) (Tri, string, string) {
+						return Maybe, "whether dom0 is PV or PVH is not known", d.remedy
+					}}}
 				}
 				return f, []requirement{needVirt, needIOMMU}
 			}
@@ -201,18 +193,44 @@ func virtualization(j *judging, f *Finding) (Tri, string, string) {
 	return Maybe, "whether the CPU has VMX or SVM is not known", do
 }
 
-// drivenIOMMU tells whether there is an IOMMU of a kind that has a row.
+// drivenIOMMU tells whether there is an IOMMU that Xen drives: by what Xen was
+// told and what a running one says itself, else by what the firmware shows of a
+// kind that has a row.
 func drivenIOMMU(j *judging, f *Finding) (Tri, string, string) {
 	o := j.h.IOMMU.Units
-	f.Seen = append(f.Seen, seen("IOMMU", o, unitWords))
+	if !j.brief || !o.IsKnown() {
+		f.Seen = append(f.Seen, seen("IOMMU", o, unitWords))
+	}
+	off := iommuOff(j)
+	if off.use == Yes {
+		f.Seen = append(f.Seen, off.seen)
+		return No, "Xen's command line switches the IOMMU off", "Take iommu=off off Xen's command line."
+	}
 	units, ok := o.Get()
-	switch {
-	case ok && slices.ContainsFunc(units, func(u facts.IOMMUUnit) bool { return u.Kind != facts.OtherIOMMU }):
-		return Yes, "", ""
-	case slices.Contains(j.h.Xen.Physical.Value, "directio"):
+	if words, told := j.h.Xen.Physical.Get(); told {
+		has := slices.Contains(words, "directio")
 		// Of which kind it is, nothing tells; Xen drives it.
-		f.Seen = append(f.Seen, Seen{What: "capability directio of the running Xen", Value: "yes", Source: j.h.Xen.Physical.Source})
+		s := Seen{What: "capability directio of the running Xen", Value: yesno(has), Source: j.h.Xen.Physical.Source}
+		switch {
+		case has:
+			f.Seen = append(f.Seen, s)
+			return Yes, "", ""
+		case !j.nextBoot():
+			f.Seen = append(f.Seen, s)
+			return No, "the running Xen drives no IOMMU", "Turn on the IOMMU in the firmware's setup, and leave iommu= on Xen's command line on, if the machine has one."
+		}
+	}
+	switch {
+	case j.underXen() && !j.nextBoot() && !j.h.Xen.Physical.IsKnown():
+		f.Seen = append(f.Seen, seen("capabilities of the running Xen", j.h.Xen.Physical, list))
+		return Maybe, "whether the running Xen drives an IOMMU is not known", remedy(j.h.Xen.Physical)
+	case off.use == Maybe && j.hasLine():
+		f.Seen = append(f.Seen, off.seen)
+		return Maybe, "whether Xen's command line leaves the IOMMU on is not known", sentenceOf(off.remedy)
+	case ok && slices.ContainsFunc(units, func(u facts.IOMMUUnit) bool { return !j.undriven(u.Kind) }):
 		return Yes, "", ""
+	case ok && slices.ContainsFunc(units, func(u facts.IOMMUUnit) bool { return u.Kind != facts.OtherIOMMU }):
+		return No, "this Xen is built without a driver for the IOMMUs of this host", "Use a Xen that is built with that driver."
 	case ok:
 		return No, "Xen has no driver for the IOMMUs of this host", "Use a machine with an IOMMU that the statement lists."
 	case o.IsAbsent() && j.arch.Arm():
@@ -307,42 +325,53 @@ func (j *judging) guest(f Finding, row *entry, tri Tri, why string, needs []requ
 	return f
 }
 
-// shadow judges shadow paging by whether the CPU leaves any choice.
+// shadow judges shadow paging by whether dom0 was told to use it, and else by
+// whether CPU and command line leave guests any choice.
 func (j *judging) shadow(row *entry) Finding {
 	f := j.unclaimed(row)
 	x := j.h.CPU.X86
-	if f.Outcome != NotVisible || x == nil || !j.arch.X86() {
+	if f.Outcome != NotVisible || !j.arch.X86() {
 		return f
 	}
-	vmx, _ := x.VMX.Get()
-	svm, _ := x.SVM.Get()
-	paging := x.EPT
-	what := "EPT"
-	switch {
-	case svm:
-		paging, what = x.NPT, "NPT"
-	case !vmx:
+	if j.setUp() {
+		if r := dom0Shadow(j); r.use == Yes {
+			f.Seen, f.For, f.Needs = []Seen{r.seen}, []string{Base}, ""
+			f.Applies, f.InUse = Yes, Yes
+			f = j.say(f, row.Meaning.Level)
+			f.Why = "It is in use: dom0 is told to run on shadow paging."
+			f.Do = "Take shadow out of dom0= on Xen's command line."
+			return f
+		}
+	}
+	hvm := slices.Contains(j.h.Xen.Physical.Value, "hvm") || x != nil && (x.VMX.Value || x.SVM.Value)
+	if !hvm {
 		return f // no guest would use it
 	}
+	hap := j.hostHAP()
 	guests := []string{"hvm", "pvh", "pvh-dom0", "pv32-shim"}
-	has, known := paging.Get()
-	known = known || paging.IsAbsent()
-	switch {
-	case known && has:
+	switch hap.in {
+	case Yes:
 		return f
-	case known:
-		f.Seen, f.For, f.Needs = []Seen{seen(what, paging, yesno)}, guests, ""
+	case No:
+		f.Seen, f.For, f.Needs = hap.seen, guests, ""
 		f.Applies, f.InUse = Yes, Maybe
 		f = j.say(f, row.Meaning.Level)
-		f.Why = "The CPU has no nested paging (EPT or NPT), so every HVM and PVH guest here would run on shadow paging."
+		f.Why = "Xen has no nested paging (EPT or NPT) to use here, so every HVM and PVH guest would run on shadow paging."
 		f.Do = "Use a CPU with EPT or NPT for HVM and PVH guests."
+		if hapOption(j).use == No {
+			f.Why = "Xen's command line turns nested paging off, so every HVM and PVH guest would run on shadow paging."
+			f.Do = "Take hap=off off Xen's command line."
+		}
 		return f
 	}
 	f.For, f.Needs = guests, ""
-	f = unreadable(f, "Whether the CPU has nested paging, without which HVM and PVH guests run on shadow paging, is not known.", seen(what, paging, yesno))
-	f.Do = remedy(paging)
+	f = unreadable(f, "Whether Xen has nested paging to use here, without which HVM and PVH guests run on shadow paging, is not known.", hap.seen...)
+	f.Do = hap.do
 	return f
 }
+
+// dom0Shadow is a dom0 that runs on shadow paging, of whatever type it is.
+var dom0Shadow = sub("dom0", "shadow").or(option("dom0_shadow", false))
 
 var iommuRule = Rule{
 	ID:    "host-iommu",
@@ -384,9 +413,10 @@ func (j *judging) iommus(rows []*entry) []Finding {
 		case i < 0:
 			f = notAbout(f, "This host has none.")
 		default:
-			f.Applies, f.InUse = Yes, iommuUse(units[i].Kind)
+			f.Applies = Yes
 			f = j.say(f, row.Meaning.Level)
 			f.Why = "This host has " + unitWords(units[i:i+1]) + "."
+			f = j.iommuUse(f, units[i].Kind)
 			f.Notes = append(f.Notes, j.iommuNotes(units[i])...)
 		}
 		out = append(out, f)
@@ -422,16 +452,58 @@ func (j *judging) otherFamily(kind string) (bool, string) {
 	return false, ""
 }
 
-// iommuUse tells whether Xen drives an IOMMU by default: x86 ones always,
-// SMMUv1 and v2 when a device needs it, the others only in builds made for it.
-func iommuUse(k facts.IOMMUKind) Tri {
+// iommuUse tells whether Xen drives an IOMMU. By default it drives those of x86
+// always, SMMUv1 and v2 when a device needs it, and the others only in builds
+// made for it.
+func (j *judging) iommuUse(f Finding, k facts.IOMMUKind) Finding {
 	switch k {
 	case facts.VTd, facts.AMDVi:
-		return Yes
+		f.InUse = Yes
 	case facts.SMMUv1, facts.SMMUv2:
-		return Maybe
+		f.InUse = Maybe
+	default:
+		f.InUse = No
 	}
-	return No
+	if !j.setUp() {
+		return f
+	}
+	if b := iommuDrivers[k]; b.built != nil {
+		if r := b.unbuilt(j); r.use == Yes {
+			f.InUse, f.Seen = No, append(f.Seen, r.seen)
+			f.Why += " This Xen is built without a driver for it."
+			return f
+		}
+		if r := b.built(j); r.use == Yes && f.InUse == No {
+			f.InUse, f.Seen = Maybe, append(f.Seen, r.seen)
+		}
+	}
+	var d Finding
+	switch met, why, _ := drivenIOMMU(j, &d); {
+	case f.InUse == No:
+	case met == No:
+		f.InUse, f.Seen = No, d.Seen
+		f.Why += " It is not in use: " + why + "."
+	case met == Maybe:
+		f.InUse, f.Seen = Maybe, d.Seen
+	}
+	return f
+}
+
+// iommuDrivers tells whether the driver for a kind of IOMMU is built. Before the
+// release that brought the option, every build for the architecture has it.
+var iommuDrivers = map[facts.IOMMUKind]struct{ built, unbuilt sign }{
+	facts.VTd:    {built("CONFIG_INTEL_IOMMU", "4.18"), unbuilt("CONFIG_INTEL_IOMMU", "4.18")},
+	facts.AMDVi:  {built("CONFIG_AMD_IOMMU", "4.18"), unbuilt("CONFIG_AMD_IOMMU", "4.18")},
+	facts.SMMUv1: {built("CONFIG_ARM_SMMU", "4.12"), unbuilt("CONFIG_ARM_SMMU", "4.12")},
+	facts.SMMUv2: {built("CONFIG_ARM_SMMU", "4.12"), unbuilt("CONFIG_ARM_SMMU", "4.12")},
+	facts.SMMUv3: {built("CONFIG_ARM_SMMU_V3", "4.15"), unbuilt("CONFIG_ARM_SMMU_V3", "4.15")},
+	facts.IPMMU:  {built("CONFIG_IPMMU_VMSA", "4.13"), unbuilt("CONFIG_IPMMU_VMSA", "4.13")},
+}
+
+// undriven tells whether Xen is known to be built without a driver for a kind.
+func (j *judging) undriven(k facts.IOMMUKind) bool {
+	d, ok := iommuDrivers[k]
+	return !ok || j.setUp() && d.unbuilt(j).use == Yes
 }
 
 func (j *judging) iommuNotes(u facts.IOMMUUnit) []string {

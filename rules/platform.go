@@ -32,6 +32,16 @@ func (j *judging) acpiRow(row *entry) Finding {
 		f.For = []string{Base}
 		return unreadable(f, "Whether this row is about this host is not known: "+why+".")
 	}
+	if guest, ok := row.Applies.Term(support.TermGuest); ok && guest.Value == "pv" {
+		if d := j.dom0PVH(); d.use == Yes {
+			f.Seen = []Seen{d.seen}
+			return notAbout(f, "It is about a PV dom0; this one is, or would be, a PVH one.")
+		}
+	}
+	if r := acpiOff(j); r.use == Yes && j.arch.X86() {
+		f.Seen = []Seen{r.seen}
+		return notAbout(f, "Xen's command line turns ACPI off.")
+	}
 	acpi, dt := j.h.Machine.ACPI, j.h.Machine.DeviceTree
 	f.Seen = []Seen{seen("ACPI tables", acpi, yesno)}
 	has, known := acpi.Get()
@@ -78,6 +88,8 @@ func (j *judging) acpiRow(row *entry) Finding {
 	}
 	return f
 }
+
+var acpiOff = optionOff("acpi", true)
 
 var efiRule = Rule{
 	ID:    "host-efi",

@@ -472,7 +472,7 @@ func TestIntents(t *testing.T) {
 		{"PVH dom0", x86(nil), "pvh-dom0", GradeConditional},
 		{"PVH dom0, IOMMU known to Xen alone", x86(func(h *facts.Host) {
 			h.IOMMU.Units = facts.Not[[]facts.IOMMUUnit](&facts.Problem{Cause: facts.NotRecorded})
-			h.Xen.Physical = facts.Is([]string{"pv", "hvm", "directio"}, "xl info")
+			h.Xen.Physical = facts.Is([]string{"pv", "hvm", "directio", "hap"}, "xl info")
 		}), "pvh-dom0", GradeConditional},
 		{"PVH dom0 without IOMMU", x86(noIOMMU), "pvh-dom0", GradeOutside},
 		{"passthrough", x86(nil), "passthrough", GradeConditional},

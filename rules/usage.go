@@ -379,6 +379,9 @@ func kconfig(symbol, since string, values ...string) sign {
 func built(symbol, since string) sign   { return kconfig(symbol, since, "y") }
 func unbuilt(symbol, since string) sign { return kconfig(symbol, since, "n") }
 
+// schedulers are the names that Xen gives its schedulers.
+var schedulers = []string{"credit", "credit2", "rtds", "arinc653", "null"}
+
 // scheduler is a scheduler that some cpupool, or the boot, uses.
 func scheduler(name string) sign {
 	return func(j *judging) reading {
@@ -401,7 +404,8 @@ func scheduler(name string) sign {
 			return reading{use: Maybe, seen: Seen{What: "schedulers of other cpupools", Value: "unknown", Cause: "they could not be read"}, remedy: remedyText(x.Pools)}
 		}
 		l, o := j.line()
-		if v, given := l.String("sched"); o.IsKnown() && given {
+		// Xen falls back to the build's default for a name that it does not know.
+		if v, given := l.String("sched"); o.IsKnown() && given && slices.Contains(schedulers, v) {
 			return verdictOf(v == name, Seen{What: what + " (sched=)", Value: v, Source: o.Source})
 		}
 		b, ok := x.BuildConfig.Get()

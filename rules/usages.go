@@ -406,11 +406,27 @@ func xsmModule(name string) sign { return xsmIs(name, true) }
 // xsmModuleOther is any other module in force.
 func xsmModuleOther(name string) sign { return xsmIs(name, false) }
 
+// xsmOption returns the module that xsm= chooses. A word that names none leaves
+// an earlier choice in force.
+func xsmOption(l xencmdline.Line) (module string, given bool) {
+	for _, o := range l.All("xsm") {
+		if !o.Negated && slices.Contains([]string{"dummy", "flask", "silo"}, o.Value) {
+			module, given = o.Value, true
+		}
+	}
+	return module, given
+}
+
 func xsmIs(name string, want bool) sign {
 	return func(j *judging) reading {
 		const what = "XSM module"
 		l, o := j.line()
-		if v, given := l.String("xsm"); o.IsKnown() && given {
+		if name == "flask" {
+			if v, given := l.String("flask"); o.IsKnown() && given && v == "disabled" {
+				return verdictOf(!want, Seen{What: "flask= on Xen's command line", Value: v, Source: o.Source})
+			}
+		}
+		if v, given := xsmOption(l); o.IsKnown() && given {
 			return verdictOf((v == name) == want, Seen{What: what + " (xsm=)", Value: v, Source: o.Source})
 		}
 		b, ok := j.h.Xen.BuildConfig.Get()
@@ -543,12 +559,33 @@ func vpmu(j *judging) reading {
 }
 
 var vpmuOption = commandLine("vpmu=", func(j *judging, l xencmdline.Line) (bool, bool, string) {
-	if dog, given := l.Bool("watchdog", false); given && dog {
+	dog, _ := l.Bool("watchdog", false)
+	if v, _ := l.String("watchdog"); dog || v == "force" {
 		return false, true, "off (watchdog)"
 	}
+	on := false
+	for _, o := range l.All("vpmu") {
+		words := o.Value
+		switch {
+		case o.Negated && o.Value != "":
+			continue // Xen takes no value with "no-"
+		case o.Negated:
+			words = "no"
+		}
+		for w := range strings.SplitSeq(words, ",") {
+			b, isBool := xencmdline.ParseBool(w)
+			switch {
+			case isBool:
+				on = b
+			case slices.Contains([]string{"bts", "ipc", "arch"}, w):
+				on = true
+			case w == "" && !o.HasValue && j.before("4.13"):
+				on = true // the name by itself did, until its handler was rewritten
+			}
+		}
+	}
 	v, given := l.String("vpmu")
-	on, isBool := xencmdline.ParseBool(v)
-	return given && (!isBool && v != "" || isBool && on), given, ifGiven(v, given)
+	return on, given, ifGiven(v, given)
 })
 
 // Change says how to change what puts a row in use: which option, key or file.

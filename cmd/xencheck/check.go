@@ -80,6 +80,9 @@ func (o *hostOptions) check(c *cobra.Command, s *streams) error {
 			return usage(flag, "", "must name a file")
 		}
 	}
+	if c.Flags().Changed("xen-cmdline") && o.XenCmdline == "" {
+		o.XenCmdline = " " // a Xen that is given no option is given a command line all the same
+	}
 	o.Tool, o.Now, o.Stdin, o.Early = toolName(), s.now, s.in, s.early
 	return nil
 }

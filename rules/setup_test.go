@@ -1,0 +1,83 @@
+package rules
+
+import (
+	"testing"
+
+	"github.com/xencheck/xencheck/probe/facts"
+)
+
+// bootLine is the command line of a Xen to be booted.
+func bootLine(s string) func(*facts.Host) {
+	return func(h *facts.Host) {
+		h.Xen.CommandLine = facts.Is(facts.CommandLine{Text: s, NextBoot: true}, "--xen-cmdline")
+	}
+}
+
+// What Xen is told, and what a running one says of itself, outweighs what the
+// hardware shows.
+func TestSetUpOutweighsHardware(t *testing.T) {
+	bare := func(line string) *facts.Host { return x86(bootLine(line)) }
+	running := func(changes ...func(*facts.Host)) *facts.Host { return dom0Of(x86(nil), 22, changes...) }
+	physical := func(words ...string) func(*facts.Host) {
+		return func(h *facts.Host) { h.Xen.Physical = facts.Is(words, "xl info") }
+	}
+	hidden := func(h *facts.Host) { h.Xen.Physical = unknown[[]string]() }
+	for _, tt := range []struct {
+		name   string
+		host   *facts.Host
+		intent string
+		grade  Grade
+		row    string
+		out    Outcome
+		use    Tri
+	}{
+		{"IOMMU on", bare("console=vga"), "passthrough", GradeConditional, "iommu--intel-vt-d", Judged, Yes},
+		{"IOMMU off", bare("iommu=off"), "passthrough", GradeOutside, "iommu--intel-vt-d", Judged, No},
+		{"IOMMU off among others", bare("iommu=verbose,no"), "passthrough", GradeOutside, "iommu--intel-vt-d", Judged, No},
+		{"no-iommu", bare("no-iommu"), "passthrough", GradeOutside, "iommu--intel-vt-d", Judged, No},
+		{"IOMMU on again", bare("iommu=off iommu=on"), "passthrough", GradeConditional, "iommu--intel-vt-d", Judged, Yes},
+		{"IOMMU without its driver", x86(func(h *facts.Host) {
+			h.Xen.BuildConfig = facts.Is(facts.BuildConfig{Symbols: map[string]string{"CONFIG_AMD_IOMMU": "y"}}, "--xen-config")
+		}), "passthrough", GradeOutside, "iommu--intel-vt-d", Judged, No},
+		{"IOMMU not in use by the running Xen", running(physical("hvm", "pv", "hap")), "passthrough", GradeOutside, "iommu--intel-vt-d", Judged, No},
+		{"IOMMU of a running Xen that says nothing", running(hidden), "passthrough", GradeUnknown, "iommu--intel-vt-d", Judged, Maybe},
+		{"IOMMU off with the next boot", running(bootLine("iommu=0")), "passthrough", GradeOutside, "iommu--intel-vt-d", Judged, No},
+		{"IOMMU on with the next boot", running(physical("hvm", "pv", "hap"), bootLine("iommu=1")), "passthrough", GradeConditional, "iommu--intel-vt-d", Judged, Yes},
+
+		{"nested paging off", bare("hap=off"), "hvm", GradeNotSecurity, "shadow-paging", Judged, Maybe},
+		{"nested paging off, for the host", bare("no-hap"), "host", GradeSupported, "shadow-paging", Judged, Maybe},
+		{"nested paging not in use by the running Xen", running(physical("hvm", "pv", "directio")), "pvh", GradeNotSecurity, "shadow-paging", Judged, Maybe},
+		{"shadow paging for dom0", bare("dom0=shadow"), "host", GradeNotSecurity, "shadow-paging", Judged, Yes},
+		{"shadow paging for dom0, the old way", bare("dom0_shadow"), "host", GradeNotSecurity, "shadow-paging", Judged, Yes},
+		{"no shadow paging for dom0", bare("dom0=pvh,no-shadow"), "host", GradeConditional, "shadow-paging", NotVisible, Maybe},
+
+		{"PVH dom0 to be booted", bare("dom0=pvh"), "host", GradeConditional, "x86pvh--dom0", Judged, Yes},
+		{"PVH dom0, no PV", bare("dom0=pvh"), "host", GradeConditional, "host-acpi-via-domain-0--x86-pv", NotApplicable, No},
+		{"PVH dom0 without an IOMMU", bare("dom0=pvh iommu=off"), "host", GradeOutside, "x86pvh--dom0", Outside, Yes},
+		{"PV dom0 after all", bare("dom0=pvh dom0=pv"), "host", GradeSupported, "x86pvh--dom0", Judged, No},
+		{"PV dom0 by negation", bare("dom0=no-pvh"), "host", GradeSupported, "x86pvh--dom0", Judged, No},
+		{"PVH dom0 with the next boot", running(bootLine("dom0=pvh")), "host", GradeConditional, "x86pvh--dom0", Judged, Yes},
+		{"ACPI off", bare("acpi=off"), "host", GradeSupported, "host-acpi-via-domain-0--x86-pv", NotApplicable, No},
+
+		{"a scheduler that Xen does not know", bare("sched=Null"), "host", GradeSupported, "null-scheduler", Unknown, Maybe},
+		{"no name of a scheduler", bare("sched="), "host", GradeSupported, "credit2-scheduler", Unknown, Maybe},
+		{"a module that Xen does not know", bare("xsm=flask xsm=Silo"), "host", GradeNotSecurity, "flask-xsm-module", Judged, Yes},
+		{"a module that nobody knows", bare("xsm=Flask"), "host", GradeSupported, "flask-xsm-module", Unknown, Maybe},
+		{"FLASK off", bare("xsm=flask flask=disabled"), "host", GradeSupported, "flask-xsm-module", Judged, No},
+		{"FLASK on again", bare("xsm=flask flask=disabled flask=permissive"), "host", GradeNotSecurity, "flask-xsm-module", Judged, Yes},
+		{"vPMU by a feature", bare("vpmu=rtm-abort,ipc"), "host", GradeNotSecurity, "vpmu--x86-hvm", Judged, Yes},
+		{"vPMU by an earlier feature", bare("vpmu=bts vpmu=rtm-abort=0"), "host", GradeNotSecurity, "vpmu--x86-hvm", Judged, Yes},
+		{"no vPMU by rtm-abort", bare("vpmu=rtm-abort"), "host", GradeSupported, "vpmu--x86-hvm", Judged, No},
+		{"no vPMU beside the watchdog", bare("vpmu=1 watchdog=force"), "host", GradeSupported, "vpmu--x86-hvm", Judged, No},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			v := Evaluate(statement(t, "4.22"), tt.host, Options{At: now, For: []string{tt.intent}})
+			if v.Overall.Grade != tt.grade {
+				t.Errorf("%s: %s, want %s %v", tt.intent, v.Overall.Grade, tt.grade, because(v))
+			}
+			if f := finding(t, v, tt.row); f.Outcome != tt.out || f.InUse != tt.use {
+				t.Errorf("%s: %s, in use %s (%s), want %s, %s", tt.row, f.Outcome, f.InUse, f.Why, tt.out, tt.use)
+			}
+		})
+	}
+}
