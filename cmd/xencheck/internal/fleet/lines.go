@@ -42,7 +42,7 @@ func (in *input) lines(name string, r io.Reader) error {
 		case err == io.EOF:
 			return in.ctx.Err()
 		case err != nil:
-			return in.add(item{place: at, err: err})
+			return in.add(item{place: at, err: cause(err)})
 		}
 	}
 }

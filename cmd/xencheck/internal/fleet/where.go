@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/xencheck/xencheck/cmd/xencheck/internal/report"
+	"github.com/xencheck/xencheck/probe/facts"
 	"github.com/xencheck/xencheck/rules"
 )
 
@@ -68,8 +69,8 @@ func fields() []field {
 				return []string{b}
 			}
 			return []string{"none"}
-		}, nil},
-		{"arch", "x86-64, arm64, arm32", func(r *Result, _ *Judgement) []string { return []string{string(r.Host.Machine.Arch.Value)} }, nil},
+		}, xenNamed},
+		{"arch", "x86-64, x86-32, arm64, arm32", func(r *Result, _ *Judgement) []string { return []string{string(r.Host.Machine.Arch.Value)} }, archNamed},
 		{"hardware", "what hosts are grouped by in the summary", func(r *Result, _ *Judgement) []string {
 			return []string{string(report.AppendHardware(nil, r.Host))}
 		}, nil},
@@ -98,6 +99,24 @@ func verdictNamed(word string) (string, error) {
 		return word, nil
 	}
 	return "", errors.New("must be one of supported, security-supported, external, conditional, not-security-supported, outside, unknown")
+}
+
+// archNamed returns the architecture that a word of the command line means.
+func archNamed(word string) (string, error) {
+	switch a := facts.Arch(strings.ReplaceAll(word, "_", "-")); a {
+	case facts.X86_64, facts.X86_32, facts.Arm64, facts.Arm32, "": // "" is not known
+		return string(a), nil
+	}
+	return "", errors.New("must be one of x86-64, x86-32, arm64, arm32")
+}
+
+// xenNamed returns the branch of Xen that a word of the command line means.
+func xenNamed(word string) (string, error) {
+	var major, minor uint
+	if _, err := fmt.Sscanf(word, "%d.%d", &major, &minor); word != "none" && (err != nil || word != fmt.Sprintf("%d.%d", major, minor)) {
+		return "", errors.New("must be a release, such as 4.17, or none")
+	}
+	return word, nil
 }
 
 // ParseFilter reads filters, all of which have to hold, and verdicts, one of

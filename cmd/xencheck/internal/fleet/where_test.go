@@ -43,6 +43,8 @@ func TestFilter(t *testing.T) {
 		`cpu="intel(r) xeon(r) gold 6130"`:        true,
 		"cpu=other xen=4.17   arch=x86-64":        true,
 		"xen=none":                                false,
+		"arch=X86_64 xen=4.17,none":               true,
+		"arch=arm64,arm32":                        false,
 		"name=web1":                               true,
 		"name!=web1":                              false,
 		"hardware~r640":                           true,
@@ -79,7 +81,10 @@ func TestFilterErrors(t *testing.T) {
 		"name~ü cpu~~a":   `at character 12: a value that begins with "~" stands in quotes`,
 		`cpu="xeon`:       "at character 5: a quote is not closed",
 		`cpu="xeon"x`:     "at character 11: expected a blank",
-		"arch=b color=x":  `at character 8: no field "color"`,
+		"cpu=b color=x":   `at character 7: no field "color"`,
+		"arch=x86":        "arch: must be one of x86-64, x86-32, arm64, arm32",
+		"xen=4.17.2":      "xen: must be a release, such as 4.17, or none",
+		"xen=4":           "xen: must be a release",
 		"verdict=perfect": "verdict: must be one of supported, security-supported,",
 	} {
 		if _, err := ParseFilter([]string{where}, nil); err == nil || !strings.Contains(err.Error(), want) {
