@@ -252,7 +252,7 @@ func (u *upgrade) add(k *hurtKinds, from, to *judgement, n int) {
 // hurtKinds tells of hurts, by number, what is alike.
 type hurtKinds struct {
 	names   []uint32 // hurts of one name have one number
-	reasons []uint32 // likewise of one name and cause
+	reasons []uint32 // likewise of one name, grade and cause
 	grades  []int
 	verdict int   // counts verdicts
 	met     []int // by reason: the last verdict that has it
@@ -260,14 +260,14 @@ type hurtKinds struct {
 
 func (t *tally) hurtKinds() hurtKinds {
 	k := hurtKinds{verdict: 1}
-	names, kinds := map[string]uint32{}, map[[2]string]uint32{}
+	names, kinds := map[string]uint32{}, map[[3]string]uint32{}
 	for id := range uint32(len(t.hurts.all()) + 1) {
 		h := t.hurt(id)
 		name := h.Name()
 		if _, ok := names[name]; !ok {
 			names[name] = uint32(len(names))
 		}
-		kind := [2]string{name, h.Cause}
+		kind := [3]string{name, string(h.Grade), h.Cause}
 		if _, ok := kinds[kind]; !ok {
 			kinds[kind] = uint32(len(kinds))
 		}
@@ -315,8 +315,8 @@ func (t *tally) hurt(id uint32) Hurt {
 	return t.hurts.at(id)
 }
 
-// reasons counts hosts by what hurts them; hurts of one name and cause are one
-// reason.
+// reasons counts hosts by what hurts them; hurts of one name, grade and cause are
+// one reason: a row may be worse for one release or host than for another.
 type reasons map[uint32]*reasonCount
 
 type reasonCount struct {
@@ -353,10 +353,7 @@ func (rs reasons) list(t *tally) []report.FleetHurt {
 		most := 0
 		for id, n := range rc.words {
 			o := t.hurt(id)
-			h.Cause = o.Cause // the same for all
-			if h.Grade == "" || gradeIndex(o.Grade) > gradeIndex(h.Grade) {
-				h.Grade = o.Grade
-			}
+			h.Grade, h.Cause = o.Grade, o.Cause // the same for all
 			// Of words that are as frequent, those that come first.
 			if n > most || n == most && o.Title+"\x00"+o.Do < h.Title+"\x00"+h.Do {
 				most, h.Key, h.Title, h.Do, h.Domains = n, o.Key, o.Title, o.Do, o.Domains
@@ -365,7 +362,7 @@ func (rs reasons) list(t *tally) []report.FleetHurt {
 		list = append(list, h)
 	}
 	slices.SortFunc(list, func(a, b report.FleetHurt) int {
-		return cmp.Or(cmp.Compare(b.Hosts, a.Hosts), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Title, b.Title), cmp.Compare(a.Cause, b.Cause))
+		return cmp.Or(cmp.Compare(b.Hosts, a.Hosts), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Title, b.Title), cmp.Compare(gradeIndex(b.Grade), gradeIndex(a.Grade)), cmp.Compare(a.Cause, b.Cause))
 	})
 	return list
 }

@@ -89,7 +89,7 @@ type FleetGrades map[rules.Grade]int
 type FleetHurt struct {
 	Key   string      `json:"key,omitempty"` // of the row; empty for a property without a row
 	Title string      `json:"title"`
-	Grade rules.Grade `json:"grade"` // the worst it comes to
+	Grade rules.Grade `json:"grade"`
 	// Cause says why it is unknown; empty for what is known.
 	Cause string `json:"cause,omitempty"`
 	Do    string `json:"do,omitempty"` // what to do in most of the cases
