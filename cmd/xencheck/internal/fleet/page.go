@@ -161,8 +161,8 @@ func (s *HTML) Finish(f *report.Fleet) error {
 	if f.Unlike > 0 {
 		s.page.Note(fmt.Sprintf("Names with records of different hardware, %d times: hosts may share a name, and only one of them is shown.", f.Unlike))
 	}
-	for _, st := range f.Statements {
-		note := "Xen " + st.Release
+	for i, st := range f.Statements {
+		note := "Xen " + f.StatementName(i)
 		if st.Revision != "" {
 			note += ", revision " + st.Revision + " of " + st.Date
 		}

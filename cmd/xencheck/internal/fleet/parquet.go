@@ -62,7 +62,7 @@ func (s *Parquet) host(r *Result) tables.Host {
 
 // judged adds what one release says.
 func judged(h tables.Host, j *Judgement) (tables.Host, []tables.Finding) {
-	h.Release, h.Revision, h.StatementDate = j.Statement.Release, j.Statement.Revision, day(j.Statement.Date)
+	h.Release, h.Revision, h.StatementDate = report.Clean(j.Statement.release()), report.Clean(j.Statement.text()), day(j.Statement.Date)
 	h.Grade, h.Functional, h.Security = string(j.Grade), string(j.Level.Functional), string(j.Level.Security)
 	h.Complete, h.ExitCode = j.Complete, int32(j.Exit)
 	if j.Report == nil {

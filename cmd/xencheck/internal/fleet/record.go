@@ -65,6 +65,12 @@ type Statement struct {
 	Phase support.Phase
 }
 
+// release names what is judged by in a table; a text may name none.
+func (s *Statement) release() string { return cmp.Or(s.Release, s.Name) }
+
+// text names the text in a table: by its revision, or else by the file.
+func (s *Statement) text() string { return cmp.Or(s.Revision, s.Name) }
+
 // Hurt is one finding that lowers a verdict.
 type Hurt struct {
 	Key   string // of the row; empty for a property without a row

@@ -90,8 +90,13 @@ func FuzzDecodeFleet(f *testing.F) {
 // Two texts of one release are told apart wherever hosts are counted by them.
 func TestFleetOfTwoTexts(t *testing.T) {
 	f := fleetSummary()
-	f.Statements[0].Revision = "41f0cbc765"
+	f.Statements[0].Revision, f.Statements[0].Origin = "41f0cbc765", "embedded"
 	f.Statements = append(f.Statements, FleetStatement{Statement: Statement{Name: "./SUPPORT.md", Release: "4.22", Origin: "./SUPPORT.md"}, Hosts: 3})
+	for i, name := range []string{"copy.md", "other.md"} { // the one says the same as 4.22, of the other nothing is known
+		f.Statements = append(f.Statements, FleetStatement{Statement: Statement{Name: name, Release: "4.21", Origin: name}, Hosts: 3})
+		f.Verdicts = append(f.Verdicts, FleetVerdicts{Asked: 1, Statement: 2 + i, Hosts: 3, Grades: FleetGrades{rules.GradeSupported: 3}})
+	}
+	f.Statements[2].Release, f.Statements[2].Revision = "4.22", "41f0cbc765"
 	f.Verdicts = append(f.Verdicts, FleetVerdicts{Asked: 1, Statement: 1, Hosts: 3, Grades: FleetGrades{rules.GradeSupported: 3}})
 	var b bytes.Buffer
 	if err := f.WriteText(&b, Style{Width: 120}); err != nil {
@@ -101,7 +106,7 @@ func TestFleetOfTwoTexts(t *testing.T) {
 	if err := errors.Join(AddFleet(d, "", f), d.Close()); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"\n  by 4.22, 41f0cbc765 ", "\n  by 4.22, ./SUPPORT.md ", "\n  4.22, ./SUPPORT.md: ", `release="4.22, 41f0cbc765",`, `release="4.22, ./SUPPORT.md",`} {
+	for _, want := range []string{"\n  by 4.22, embedded ", "\n  by 4.22, ./SUPPORT.md ", "\n  by 4.22, copy.md ", "\n  4.22, ./SUPPORT.md: ", "\n  by 4.21 ", `release="4.22, copy.md",`, `release="4.22, ./SUPPORT.md",`} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("missing %q in\n%s", want, b.String())
 		}

@@ -8,7 +8,7 @@ func (p *prometheusDocument) fleet(f *Fleet) error {
 	}
 	g := &gauges{into: p}
 	for _, v := range f.Verdicts {
-		by := []label{{"asked", f.Asked[v.Asked]}, {"release", f.statementName(v.Statement)}}
+		by := []label{{"asked", f.Asked[v.Asked]}, {"release", f.StatementName(v.Statement)}}
 		for _, grade := range grades() {
 			g.set("xencheck_fleet_hosts", int64(v.Grades[grade]), append(by[:2:2], label{"grade", string(grade)})...)
 		}

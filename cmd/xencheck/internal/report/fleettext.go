@@ -108,22 +108,29 @@ func (f *Fleet) verdicts(p *page) {
 // releaseOf names the release of a line, and why it was taken. Of several
 // statements of one release it names the text.
 func (f *Fleet) releaseOf(v FleetVerdicts) string {
-	name := f.statementName(v.Statement)
+	name := f.StatementName(v.Statement)
 	if f.Asked[v.Asked] == "auto" && len(f.Asked) > 1 {
 		return name + " (auto)"
 	}
 	return name
 }
 
-// statementName names a statement so that it is told from all others.
-func (f *Fleet) statementName(i int) string {
-	name := releaseName(f.Statements[i].Statement)
-	for k, s := range f.Statements {
-		if k != i && releaseName(s.Statement) == name {
-			return name + ", " + cmp.Or(f.Statements[i].Revision, f.Statements[i].Name)
+// StatementName names a statement of the list so that it is told from all
+// others: by its release, where others are of that one also by its revision, and
+// where they claim the same one by where it was read from.
+func (f *Fleet) StatementName(i int) string {
+	s, told := f.Statements[i].Statement, ""
+	name := releaseName(s)
+	for k, o := range f.Statements {
+		switch {
+		case k == i || releaseName(o.Statement) != name:
+		case o.Revision == s.Revision:
+			return name + ", " + cmp.Or(s.Origin, s.Name)
+		default:
+			told = ", " + cmp.Or(s.Revision, s.Name)
 		}
 	}
-	return name
+	return name + told
 }
 
 func (f *Fleet) intentTitles() []string {
@@ -450,7 +457,7 @@ func (f *Fleet) statements(p *page) {
 		if s.Revision == "" {
 			rev = s.Origin
 		}
-		p.text(2, fmt.Sprintf("%s: %s, %s; %s", f.statementName(i), rev, phaseWords(s.Phase, s.Statement), hosts(s.Hosts)))
+		p.text(2, fmt.Sprintf("%s: %s, %s; %s", f.StatementName(i), rev, phaseWords(s.Phase, s.Statement), hosts(s.Hosts)))
 		for _, w := range s.Warnings {
 			p.item(4, markWarn, "", sentence(w))
 		}
