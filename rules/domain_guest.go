@@ -207,6 +207,9 @@ func of(r reading) use { return use{in: r.use, seen: []Seen{r.seen}, do: sentenc
 
 func never(why string) use { return use{in: No, why: why} }
 
+// guestWords names the kinds of guest, with their articles.
+var guestWords = map[facts.DomainType]string{facts.PV: "a PV guest", facts.HVM: "an HVM guest", facts.PVH: "a PVH guest"}
+
 // hiddenIn is a question that no configuration answers.
 func hiddenIn(what, why string) use { return use{in: Maybe, hidden: "needs " + what, why: why} }
 
@@ -238,7 +241,7 @@ func (g *guest) kind(types ...facts.DomainType) use {
 	}
 	u := when(g.typ, is(types...))
 	if u.in == No {
-		u.why = "The domain is a " + strings.ToUpper(string(g.typ.is)) + " guest."
+		u.why = "The domain is " + guestWords[g.typ.is] + "."
 	}
 	return u
 }

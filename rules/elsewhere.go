@@ -60,7 +60,7 @@ var declarations = []declaration{
 	{"CPUs unlike the boot CPU (hmp-unsafe)", commandLineDoc, "arm", option("hmp-unsafe", false), "Take hmp-unsafe off Xen's command line."},
 	{"CPUs with known fatal errata (allow_unsafe)", commandLineDoc, "x86", option("allow_unsafe", false), "Take allow_unsafe off Xen's command line."},
 	{"Forced emulation (hvm_fep)", commandLineDoc, "x86", option("hvm_fep", false), "Take hvm_fep off Xen's command line."},
-	{"Grant tables version 2 on Arm (gnttab=max-ver:2)", commandLineDoc, "arm", subIs("gnttab", "max-ver", "2"), "Take max-ver:2 out of gnttab= on Xen's command line."},
+	{"Grant tables version 2 on Arm (gnttab=max-ver:2)", commandLineDoc, "arm", grantVersion2, "Take max-ver:2 out of gnttab= on Xen's command line."},
 	{"One interrupt remapping table for all devices (iommu=no-amd-iommu-perdev-intremap)", commandLineDoc, "x86",
 		commandLine("iommu=amd-iommu-perdev-intremap", func(j *judging, l xencmdline.Line) (bool, bool, string) {
 			v, given := l.SubBool("iommu", "amd-iommu-perdev-intremap", true)
@@ -108,10 +108,13 @@ func intel(x *facts.X86CPU) bool {
 	return ok && len(ms) > 0 && ms[0].Vendor == "GenuineIntel"
 }
 
-// subIs is a word of a list option that has a value: gnttab=max-ver:2.
-func subIs(name, subName, value string) sign {
-	return commandLine(name+"="+subName, func(j *judging, l xencmdline.Line) (bool, bool, string) {
-		s, given := l.Sub(name, subName)
-		return given && s.Value == value, given, ifGiven(s.Value, given)
-	})
-}
+// grantVersion2 is gnttab=max-ver:2, which max_ver:2 says as well.
+var grantVersion2 = commandLine("gnttab=max-ver", func(j *judging, l xencmdline.Line) (bool, bool, string) {
+	version := ""
+	for _, s := range l.Subs("gnttab") {
+		if (s.Name == "max-ver" || s.Name == "max_ver") && (s.Value == "1" || s.Value == "2") {
+			version = s.Value
+		}
+	}
+	return version == "2", version != "", ifGiven(version, version != "")
+})

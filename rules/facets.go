@@ -168,6 +168,7 @@ func bootKey(_ *bounds, j *judging, k []byte) []byte {
 	k = factKey(k, m.Firmware, func(k []byte, s string) []byte { return append(k, bit(s == "efi", 1)) })
 	k = factKey(k, m.SecureBoot, boolKey)
 	k = append(k, bit(j.dom0PVH().use == Yes, 1)|bit(acpiOff(j).use == Yes, 2))
+	k = append(signKey(k, acpiForced(j)), bit(j.hasLine(), 1))
 	kind, _ := m.Kind.Get()
 	domain, _ := m.DomainType.Get()
 	k = append(k, bit(kind == facts.DomU && domain == "hvm", 1))

@@ -204,7 +204,7 @@ func drivenIOMMU(j *judging, f *Finding) (Tri, string, string) {
 	off := iommuOff(j)
 	if off.use == Yes {
 		f.Seen = append(f.Seen, off.seen)
-		return No, "Xen's command line switches the IOMMU off", "Take iommu=off off Xen's command line."
+		return No, "Xen's command line switches the IOMMU off", "Let iommu= on Xen's command line leave it on."
 	}
 	units, ok := o.Get()
 	if words, told := j.h.Xen.Physical.Get(); told {
@@ -360,7 +360,7 @@ func (j *judging) shadow(row *entry) Finding {
 		f.Do = "Use a CPU with EPT or NPT for HVM and PVH guests."
 		if hapOption(j).use == No {
 			f.Why = "Xen's command line turns nested paging off, so every HVM and PVH guest would run on shadow paging."
-			f.Do = "Take hap=off off Xen's command line."
+			f.Do = "Let hap on Xen's command line leave it on."
 		}
 		return f
 	}

@@ -51,7 +51,15 @@ func (j *judging) acpiRow(row *entry) Finding {
 	} else {
 		f.Seen = append(f.Seen, seen("device tree", dt, yesno))
 		tree, ok := dt.Get()
+		force := acpiForced(j)
 		switch {
+		case has && force.use == Yes:
+			f.InUse = Yes
+			f.For = []string{Base}
+			f.Seen = append(f.Seen, force.seen)
+		case ok && tree && has && force.use == Maybe && j.hasLine():
+			f.For, f.Do = []string{Base}, sentenceOf(force.remedy)
+			return unreadable(f, "There is a device tree, which Xen takes unless told acpi=force; whether it is told so is not known.", force.seen)
 		case ok && tree:
 			f.InUse = No
 		case (dt.IsAbsent() || ok && !tree) && known && has:
@@ -79,6 +87,10 @@ func (j *judging) acpiRow(row *entry) Finding {
 	switch {
 	case j.arch.X86():
 		f.Why = "A PV dom0, which is the default, reads the host's ACPI tables for Xen."
+	case f.InUse == Yes && acpiForced(j).use == Yes:
+		f.Why = "Xen is told to boot with ACPI."
+		f.Do = "Take acpi=force off Xen's command line, and let the firmware hand over a device tree."
+		f.Notes = append(f.Notes, "Xen for Arm is built without ACPI unless CONFIG_ACPI is turned on.")
 	case f.InUse == Yes:
 		f.Why = "This machine describes itself by ACPI alone, so Xen would have to boot with ACPI."
 		f.Do = "See whether the firmware can hand over a device tree instead (a setup option on many servers)."
@@ -89,7 +101,10 @@ func (j *judging) acpiRow(row *entry) Finding {
 	return f
 }
 
-var acpiOff = optionOff("acpi", true)
+var (
+	acpiOff    = optionOff("acpi", true)
+	acpiForced = optionIs("acpi", "force")
+)
 
 var efiRule = Rule{
 	ID:    "host-efi",

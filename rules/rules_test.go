@@ -429,6 +429,10 @@ func TestACPI(t *testing.T) {
 	}{
 		{"x86", x86(nil), Yes, GradeSupported},
 		{"Arm with both", acpi(facts.Is(true, "fdt")), No, GradeSupported},
+		{"Arm with both, told to take ACPI", acpi(facts.Is(true, "fdt"), bootLine("acpi=force")), Yes, GradeNotSecurity},
+		{"Arm with both, told otherwise later", acpi(facts.Is(true, "fdt"), bootLine("acpi=force acpi=off")), No, GradeSupported},
+		{"Arm with both, what Xen is told not known", acpi(facts.Is(true, "fdt"), func(h *facts.Host) { h.Xen.CommandLine = unknown[facts.CommandLine]() }), Maybe, GradeUnknown},
+		{"Arm with a device tree, told to take ACPI", arm64(bootLine("acpi=force")), No, GradeSupported},
 		{"Arm with ACPI alone", acpi(facts.Missing[bool]("fdt")), Yes, GradeNotSecurity},
 		{"Arm, device tree not known", acpi(unknown[bool]()), Maybe, GradeUnknown},
 		{"neither architecture is known", acpi(facts.Missing[bool]("fdt"), func(h *facts.Host) { h.Machine.Arch = unknown[facts.Arch]() }), Maybe, GradeUnknown},

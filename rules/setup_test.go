@@ -81,3 +81,15 @@ func TestSetUpOutweighsHardware(t *testing.T) {
 		})
 	}
 }
+
+// The version of grant tables has two names, of which the later word counts.
+func TestGrantVersion(t *testing.T) {
+	for line, want := range map[string]Grade{
+		"gnttab=max-ver:2": GradeNotSecurity, "gnttab=transitive=0,max_ver:2": GradeNotSecurity, "gnttab=max_ver:1 gnttab=max-ver:2": GradeNotSecurity,
+		"gnttab=max_ver:2,max-ver:1": GradeSupported, "gnttab=max-ver:3": GradeSupported, "gnttab=max-ver:2 gnttab=max-ver:two": GradeNotSecurity,
+	} {
+		if v := Evaluate(statement(t, "4.22"), arm64(bootLine(line)), Options{At: now}); v.Overall.Grade != want {
+			t.Errorf("%s: %s, want %s %v", line, v.Overall.Grade, want, because(v))
+		}
+	}
+}

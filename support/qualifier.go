@@ -1,6 +1,7 @@
 package support
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -185,6 +186,9 @@ func applicability(qualifier string, at place) (a Applicability, slip string) {
 		if meant != "" {
 			slip = part + " probably means " + meant
 		}
+		if excluded(terms, a.Terms) {
+			a.Unrecognised = qualifier
+		}
 		a.Terms = append(a.Terms, terms...)
 	}
 	arch := a.Arch
@@ -248,6 +252,17 @@ func (t Term) arch() string {
 		return "arm"
 	}
 	return ""
+}
+
+// excluded reports whether a part says something else of what an earlier one is
+// about already: read as both, the row is about nobody, since no core is a
+// Cortex-A57 and a Cortex-A72. Architectures are left to narrower.
+func excluded(part, earlier []Term) bool {
+	return slices.ContainsFunc(part, func(t Term) bool {
+		return t.Kind != TermArch && slices.ContainsFunc(earlier, func(o Term) bool {
+			return o.Kind == t.Kind && (o.Value != t.Value || t.Core != nil && o.Core != nil && *o.Core != *t.Core)
+		})
+	})
 }
 
 // narrower returns what is in both of two architectures, and whether anything

@@ -80,6 +80,11 @@ func TestApplicabilityNotUnderstood(t *testing.T) {
 		{"Blkback", "not x86", ""},
 		{"Blkback", "x86,", "x86"},
 		{"ARM: Foo", "frob", "arm"},
+		{"ARM v8", "Cortex A57 r0p0-r1p1, Cortex A72 r0p0-r1p0", "arm"},
+		{"ARM v8", "Cortex A57 r0p0-r1p1, Cortex A57 r1p3", "arm"},
+		{"IOMMU", "AMD IOMMU, Intel VT-d", "x86"},
+		{"IOMMU", "ARM SMMUv1, ARM SMMUv2", "arm"},
+		{"x86/PCI Device Passthrough", "x86 PV, x86 HVM", "x86"},
 	}
 	for _, tt := range tests {
 		a, _ := applicability(tt.qualifier, place{heading: tt.heading})
