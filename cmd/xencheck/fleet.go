@@ -56,7 +56,7 @@ Fields:
 Exit codes: those of check, the worst of the hosts counted: 0 nothing at or
 above the --fail-on threshold, 1 findings, 2 wrong usage, a record that cannot
 be used or output that cannot be written, 3 inconclusive, 4 internal error; 130
-after Ctrl-C or SIGTERM, when what is done so far is written.`,
+after Ctrl-C, SIGTERM or SIGHUP, when what is done so far is written.`,
 		Example: `  xencheck fleet facts/
   xencheck fleet --xen 4.17,4.22 hosts.ndjson
   xencheck fleet --only unknown --format csv facts.tar.zst
@@ -206,7 +206,11 @@ func runFleet(ctx context.Context, s *streams, o *fleetOptions, inputs []string)
 	}
 	// The first Ctrl-C, or the first request to end, ends the reading, the next
 	// one the process.
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(ctx, ends...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 

@@ -50,11 +50,8 @@ func TestFleetInterrupted(t *testing.T) {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Second) // for it to begin, and wait for more
-			sent := os.Interrupt
-			if format == "csv" {
-				sent = syscall.SIGTERM
-			}
-			if err := c.Process.Signal(sent); err != nil {
+			sent := map[string]os.Signal{"summary": os.Interrupt, "csv": syscall.SIGTERM, "json": syscall.SIGHUP}
+			if err := c.Process.Signal(sent[format]); err != nil {
 				t.Fatal(err)
 			}
 			ended := make(chan error, 1)

@@ -74,7 +74,7 @@ func manual(c *cobra.Command) string {
 			{report.ExitUsage, "Wrong usage, input that cannot be read, or output that cannot be written."},
 			{report.ExitInconclusive, "Inconclusive: nothing was found, but something that decides is not known."},
 			{report.ExitInternal, "A fault of xencheck itself."},
-			{report.ExitInterrupted, "A fleet was interrupted by Ctrl-C or SIGTERM; what is done so far is written."},
+			{report.ExitInterrupted, "A fleet was interrupted by Ctrl-C, SIGTERM or SIGHUP; what is done so far is written."},
 		} {
 			p.term(fmt.Sprintf(`\fB%d\fR`, e.code), roff(e.what))
 		}
