@@ -58,7 +58,7 @@ Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, and no others.`,
 	f.IntVarP(&o.alarm.WarnDays, "warning", "w", 90, "WARNING with less than `DAYS` of security support left; 0 for never")
 	f.IntVarP(&o.alarm.CriticalDays, "critical", "c", 0, "CRITICAL with less than `DAYS` of security support left; 0 for never")
 	f.IntVarP(&o.timeout, "timeout", "t", 10, "UNKNOWN without an answer after `SECONDS`")
-	f.IntVar(&o.alarm.MaxAge, "max-age", 7, "UNKNOWN when the facts in FILE are older than `DAYS`; 0 for any age")
+	f.IntVar(&o.alarm.MaxAge, "max-age", 7, "UNKNOWN when the facts in FILE are older than `DAYS`, or dated in the future; 0 for any age")
 	o.judge.register(c)
 	f.Lookup("fail-on").Usage = "CRITICAL from this `LEVEL` on, each including those before it: " + strings.Join(thresholds(), ", ")
 	o.host.register(c)

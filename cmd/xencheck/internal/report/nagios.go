@@ -117,8 +117,9 @@ func (r *Report) daysLeft() (int, bool) {
 	return int(end.Sub(r.At.Truncate(24*time.Hour)).Hours() / 24), true
 }
 
-// tooOld says that the facts are older than a number of days, or may be; empty
-// when they are not, or when the number is 0.
+// tooOld says that the facts are older than a number of days, or may be: those of
+// a clock that was ahead would never get old. It is empty when they are not, or
+// when the number is 0.
 func (r *Report) tooOld(days int) string {
 	if days == 0 {
 		return ""
@@ -127,8 +128,12 @@ func (r *Report) tooOld(days int) string {
 	if t == nil {
 		return "when the facts were collected is not known"
 	}
-	if age := int(r.At.Sub(*t).Hours() / 24); age > days {
+	age := int(r.At.Sub(*t).Hours() / 24)
+	switch {
+	case age > days:
 		return fmt.Sprintf("the facts are %d days old", age)
+	case age < -1: // of the judging date itself, or where it has already begun
+		return fmt.Sprintf("the facts are dated %s, after the judging date", t.UTC().Format(time.DateOnly))
 	}
 	return ""
 }
