@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -195,4 +196,21 @@ func (o *displayOptions) style(s *streams) report.Style {
 		st.Color = terminal && s.env("NO_COLOR") == "" && s.env("TERM") != "dumb"
 	}
 	return st
+}
+
+// plainFlag takes out of the error of a flag how Go reads numbers.
+func plainFlag(err error) error {
+	var n *strconv.NumError
+	if !errors.As(err, &n) {
+		return err
+	}
+	what := "must be a whole number"
+	switch {
+	case n.Func == "ParseBool":
+		what = "must be true or false"
+	case errors.Is(n, strconv.ErrRange):
+		what = "out of range"
+	}
+	flag, _, _ := strings.Cut(err.Error(), ": strconv.")
+	return errors.New(flag + ": " + what)
 }

@@ -120,6 +120,11 @@ func (o *fleetOptions) check(c *cobra.Command, s *streams, inputs []string) erro
 			return &usageError{c, fmt.Errorf("--xen names %s twice", x)}
 		}
 	}
+	for _, flag := range []string{"html", "parquet"} {
+		if f := c.Flags().Lookup(flag); f.Changed && f.Value.String() == "" { // as "$PAGE" is when it is not set
+			return &usageError{c, fmt.Errorf("--%s needs a FILE", flag)}
+		}
+	}
 	if err := o.outputs(inputs); err != nil {
 		return &usageError{c, err}
 	}

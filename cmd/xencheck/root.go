@@ -45,7 +45,7 @@ func newRoot(s *streams) *cobra.Command {
 	root.SetErr(s.err)
 	root.SetIn(s.in)
 	root.SetUsageFunc(help)
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{c, err} })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{c, plainFlag(err)} })
 	root.PersistentFlags().String("config", configFile, "settings and waivers, a `FILE`, or none")
 	root.PersistentFlags().Bool("no-sandbox", false, "do not confine the process to reading (Landlock)")
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
