@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"path"
 	"slices"
 	"strconv"
@@ -57,6 +58,8 @@ type Entry struct {
 	// Specification. They stand together, in an order that is not followed: a
 	// number tells that one of them is meant, not which.
 	Unordered bool
+
+	Snippet bool // it comes from a file of the Boot Loader Specification
 
 	Submenu []*Entry // of a submenu
 	Menu    bool     // it is a submenu
@@ -244,7 +247,7 @@ func (g *menu) blscfg(n node, args []Value, certain bool) {
 		}
 		g.level = append(g.level, &Entry{
 			Title: s.Title, ID: s.ID, Path: g.path, Number: g.number + strconv.Itoa(len(g.level)), Line: n.line, Conditional: !certain,
-			Unordered: len(g.how.Snippets) > 1, Loader: "linux", File: s.Linux, CommandLine: Value{Text: s.Options},
+			Unordered: len(g.how.Snippets) > 1, Snippet: true, Loader: "linux", File: s.Linux, CommandLine: Value{Text: s.Options},
 		})
 	}
 }
@@ -421,24 +424,64 @@ func firstName(s string) (name, rest string) {
 
 // find chooses as get_entry_number does: a number counts entries; a text is a
 // title or an id, the first entry that has it; anything else is the first
-// entry.
+// entry. Of a text that begins with digits GRUB takes the number, up to version
+// 2.12 at least; the GRUB of distributions whose entries are files of their own
+// takes all of it.
 func find(level []*Entry, name string) (*Entry, error) {
-	at, isNumber := 0, true
-	if name != "" {
-		n, err := strconv.ParseUint(name, 0, 31)
-		at, isNumber = int(n), err == nil && !strings.Contains(name, "_")
+	number, rest, isNumber := leadingNumber(name)
+	switch {
+	case name == "":
+		return byNumber(level, 0)
+	case isNumber && number == math.MaxInt32:
+		return nil, ErrUncertain // which number it is then depends on the platform
+	case !isNumber, rest != "" && slices.ContainsFunc(level, func(e *Entry) bool { return e.Snippet }):
+		return byText(level, name)
+	case rest == "":
+		return byNumber(level, number)
 	}
-	if !isNumber {
-		at = 0
-		for i, e := range level {
-			if e.Title == name || e.ID == name {
-				if e.Conditional {
-					return nil, ErrUncertain
-				}
-				return level[i], nil
+	e, err := byNumber(level, number)
+	if other, _ := byText(level, name); other != e {
+		return nil, ErrUncertain
+	}
+	return e, err
+}
+
+// leadingNumber reads a number at the beginning of a name as grub_strtoul does:
+// behind blanks, in C's notation. One that is too large is math.MaxInt32.
+func leadingNumber(name string) (number int, rest string, ok bool) {
+	digits := strings.TrimLeft(name, " \t\r\n")
+	base, of := 10, "0123456789"
+	switch {
+	case strings.HasPrefix(digits, "0x"):
+		base, of, digits = 16, "0123456789abcdefABCDEF", digits[2:]
+	case len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '7':
+		base, of = 8, "01234567"
+	}
+	rest = strings.TrimLeft(digits, of)
+	digits = digits[:len(digits)-len(rest)]
+	n, err := strconv.ParseUint(digits, base, 31)
+	if errors.Is(err, strconv.ErrRange) {
+		return math.MaxInt32, rest, true
+	}
+	return int(n), rest, err == nil
+}
+
+// byText returns the first entry of a title or an id, the first of all where
+// none has it.
+func byText(level []*Entry, name string) (*Entry, error) {
+	for _, e := range level {
+		if e.Title == name || e.ID == name {
+			if e.Conditional {
+				return nil, ErrUncertain
 			}
+			return e, nil
 		}
 	}
+	return byNumber(level, 0)
+}
+
+// byNumber returns the entry at a position, the first where there is none.
+func byNumber(level []*Entry, at int) (*Entry, error) {
 	if at >= len(level) {
 		at = 0
 	}

@@ -169,6 +169,33 @@ func TestNext(t *testing.T) {
 			}
 		})
 	}
+	// As grub-emu 2.06 and 2.12 choose; an error is where later ones choose
+	// another entry.
+	const digits = `menuentry a --id lin { linux /a }
+submenu s --id sub {
+	menuentry s0 { linux /b }
+	menuentry s1 { linux /c }
+	menuentry '1 x' { linux /d }
+}
+menuentry '1 digit' { linux /e }
+menuentry '4.17 rescue' { linux /f }
+menuentry '0 first' { linux /g }
+menuentry '5' { linux /h }
+`
+	for def, want := range map[string]string{
+		" 2": "1 digit", "02": "1 digit", "0x2": "1 digit", "0X2": "a", "-1": "a", ">2": "a", "1>9": "s0", "lin>ab": "a", "08": "a", "03": "4.17 rescue", "05": "5", "09": "a", "5": "5",
+		"9 and nothing of that name": "a", "0 and nothing of that name": "a", "0x": "a", "99999999999999999999": "", "4294967297": "",
+		"1 digit": "", "4.17 rescue": "", "1>1 x": "", "0 first": "", "2 and nothing of that name": "", "sub>1 and nothing": "",
+	} {
+		m, err := ParseMenu([]byte("set default='"+def+"'\n"+digits), How{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := m.Next()
+		if want == "" && !errors.Is(err, ErrUncertain) || want != "" && (err != nil || e.Title != want) {
+			t.Errorf("%q: %+v, %v, want %q", def, e, err, want)
+		}
+	}
 	m, _ := ParseMenu([]byte("set default=0\n"), How{})
 	if _, err := m.Next(); !errors.Is(err, ErrNoEntries) {
 		t.Errorf("an empty menu: %v", err)

@@ -52,6 +52,7 @@ func TestNextWithSnippets(t *testing.T) {
 		err               error
 	}{
 		{"by id", "m-2", blsMenu, two, Entry{Title: "two", File: "/v2", Loader: "linux"}, nil},
+		{"by an id that begins with a digit", "1f-2", blsMenu, []Snippet{{ID: "0e-1", Title: "one", Linux: "/v1"}, {ID: "1f-2", Title: "two", Linux: "/v2"}, {ID: "2e", Title: "three", Linux: "/v3"}}, Entry{Title: "two", File: "/v2", Loader: "linux"}, nil},
 		{"by title", "one", blsMenu, two, Entry{Title: "one", File: "/v1", Loader: "linux"}, nil},
 		{"by number: one of them", "1", blsMenu, two, Entry{Loader: "linux"}, nil},
 		{"none: the first, one of them", "", blsMenu, two, Entry{Loader: "linux"}, nil},
