@@ -241,15 +241,34 @@ func (s *session) defaultEntry(program string, sure bool) (*grub.Entry, NextBoot
 	return nil, boot
 }
 
-// beside adds the files that a menu reads on.
+// maxBeside bounds how many files a menu reads on; usual ones have one or two.
+const maxBeside = 16
+
+// beside adds the files that a menu reads on, such as custom.cfg: those next to
+// it, whatever path it gives.
 func (s *session) beside(how *grub.How, dir string, menu []byte) {
-	const custom = "custom.cfg"
-	if bytes.Contains(menu, []byte(custom)) {
-		if l := s.file(dir+"/"+custom, 1<<20); l.known() {
-			how.Files = map[string][]byte{custom: l.data}
-		} else if !l.absent() && l.why().Cause != facts.NotRecorded {
-			// It is there, and may set anything.
-			how.Files = map[string][]byte{custom: []byte("set default=$(unread)\n")}
+	how.Files = map[string][]byte{}
+	for more := true; more && len(how.Files) < maxBeside; { // they may read on others
+		more = false
+		m, _ := grub.ParseMenu(menu, *how)
+		if m == nil {
+			return
+		}
+		for _, source := range m.Sources {
+			name := path.Base(source)
+			if _, ok := how.Files[name]; ok || strings.Trim(name, "/.") == "" || len(how.Files) == maxBeside {
+				continue
+			}
+			more = true
+			l := s.file(dir+"/"+name, maxMenu)
+			switch {
+			case l.known():
+				how.Files[name] = l.data
+			case l.absent() || l.why().Cause == facts.NotRecorded:
+				how.Files[name] = nil
+			default: // it is there, and may set anything
+				how.Files[name] = []byte("set default=$(unread)\n")
+			}
 		}
 	}
 	if !bytes.Contains(menu, []byte("blscfg")) {

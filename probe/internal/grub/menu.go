@@ -38,7 +38,7 @@ type Menu struct {
 	// BLS says that entries come from files of the Boot Loader Specification
 	// as well, and those are not known.
 	BLS      bool
-	Torn     bool      // it ends within a command, as a file that was not written whole
+	Torn     bool      // it ends within a command, as a file that was not written whole, or has a mistake in it
 	Problems []Problem // places that could not be followed
 	More     int       // problems beyond those in Problems
 }
@@ -63,6 +63,7 @@ type Entry struct {
 
 	Submenu []*Entry // of a submenu
 	Menu    bool     // it is a submenu
+	Chooses bool     // a submenu that sets which of its entries boots; that is not followed
 
 	// Loader is the command that loads the kernel: multiboot2, multiboot or
 	// xen_hypervisor for Xen, linux, chainloader and others else; empty where
@@ -166,8 +167,10 @@ func (g *menu) bodies(m *machine, all []pending, path []string, number string, d
 		g.level, g.pending = nil, nil
 		g.path = append(slices.Clone(path), p.entry.Title)
 		g.number = p.entry.Number + ">"
+		m.vars["default"] = Value{} // what is left of it within
+		chosen := m.chosen
 		m.run(p.body, true)
-		p.entry.Submenu = g.level
+		p.entry.Submenu, p.entry.Chooses = g.level, m.chosen != chosen
 		g.bodies(m, g.pending, g.path, g.number, depth+1)
 	}
 	m.vars, m.unset, m.doubt, m.done = vars, unset, doubt, done
@@ -178,10 +181,11 @@ func (g *menu) call(m *machine, n node, args []Value, certain bool) Tri {
 	certain = certain && !m.doubt
 	switch name := n.words[0].plain(); name {
 	case "set":
-		for _, a := range args {
-			// The name must be certain, the value need not be.
-			if name, text, ok := strings.Cut(a.Text, "="); ok {
-				m.set(name, Value{Text: text, Known: a.Known}, certain)
+		// One variable: more than the first word means nothing. The name must
+		// be certain, the value need not be.
+		if len(args) > 0 {
+			if name, text, ok := strings.Cut(args[0].Text, "="); ok {
+				m.set(name, Value{Text: text, Known: args[0].Known}, certain)
 			}
 		}
 		return Yes
@@ -193,11 +197,24 @@ func (g *menu) call(m *machine, n node, args []Value, certain bool) Tri {
 			g.out.Sources = append(g.out.Sources, args[0].Text)
 			g.source(m, path.Base(args[0].Text), certain)
 		}
+		if name == "configfile" {
+			m.forget() // another menu takes the place of this one
+		}
+		return Unknown
+	case "eval":
+		m.forget()
+		return Unknown
+	case "read", "increment", "decrement":
+		if len(args) > 0 {
+			m.set(args[0].Text, Value{}, certain)
+		}
 		return Unknown
 	case "blscfg":
 		g.blscfg(n, args, certain)
 		return Unknown
-	case "menuentry", "submenu", "hiddenentry":
+	case "hiddenentry":
+		return Yes // stands in no menu: only a key chooses it
+	case "menuentry", "submenu":
 		g.menuentry(m, n, args, certain)
 		return Yes
 	case "multiboot", "multiboot2", "xen_hypervisor", "linux", "linuxefi", "linux16", "linux32", "chainloader", "kfreebsd", "knetbsd", "kopenbsd", "ntldr":
@@ -215,6 +232,17 @@ func (g *menu) call(m *machine, n node, args []Value, certain bool) Tri {
 			g.entry.Modules = append(g.entry.Modules, mod)
 		}
 		return Yes
+	}
+	// Commands that tell something put it into a variable: search --set=root,
+	// regexp --set 1:name.
+	for i, a := range args {
+		name, ok := strings.CutPrefix(a.Text, "--set=")
+		if !ok && (a.Text == "--set" || a.Text == "-s") && i+1 < len(args) {
+			name = args[i+1].Text
+		}
+		if name = name[strings.IndexByte(name, ':')+1:]; name != "" {
+			m.set(name, Value{}, certain)
+		}
 	}
 	return Unknown
 }
@@ -317,10 +345,16 @@ func (g *menu) menuentry(m *machine, n node, args []Value, certain bool) {
 			e.ID = a[len("--id="):]
 		case a == "--class", a == "--users", a == "--hotkey", a == "--source":
 			i++
+			if i == len(args) {
+				return // a mistake, and no entry
+			}
 		case strings.HasPrefix(a, "--"):
 		case !titled:
 			e.Title, titled = a, true
 		}
+	}
+	if !titled {
+		return // as before
 	}
 	g.level = append(g.level, e)
 	g.pending = append(g.pending, pending{e, n.bodies[0]})
@@ -376,7 +410,7 @@ func (m *Menu) All() []*Entry {
 var (
 	ErrNoEntries = errors.New("the menu has no entry")
 	ErrUncertain = errors.New("what the menu's default is cannot be told from the file")
-	ErrTorn      = errors.New("the menu ends within a command")
+	ErrTorn      = errors.New("the menu ends within a command, or has a mistake in it")
 )
 
 // Next returns the entry that boots next unless somebody chooses another one,
@@ -400,8 +434,11 @@ func (m *Menu) Next() (*Entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !e.Menu {
+		switch {
+		case !e.Menu:
 			return e, nil
+		case e.Chooses:
+			return nil, ErrUncertain
 		}
 		level = e.Submenu
 	}

@@ -60,11 +60,16 @@ func (p *parser) list(ends ...string) []node {
 	}
 	var nodes []node
 	glue := ""
+	begun := false // a command stands right before
 	for p.i < len(p.tokens) {
 		t := p.peek()
 		if w := t.plain(); w != "" && slices.Contains(ends, w) || t.op != "" && slices.Contains(ends, t.op) {
 			return nodes
 		}
+		if p.grub && (t.op == ";;" || t.op == ";" && !begun || slices.Contains([]string{"}", "fi", "else", "elif", "then", "do", "done"}, t.plain())) {
+			p.mistake(t)
+		}
+		begun = t.op == ""
 		switch t.op {
 		case "":
 			n := p.command()
@@ -167,6 +172,9 @@ func (p *parser) command() node {
 			n.bodies = [][]node{p.body()}
 			return n
 		}
+		if w.op == "\n" && isMenu(n.words) && p.blockNext() {
+			continue
+		}
 		if w.op != "" || p.grub && w.plain() == "}" && len(n.words) > 0 {
 			break
 		}
@@ -177,6 +185,8 @@ func (p *parser) command() node {
 			if !p.keyword("}") {
 				p.problem(n.line, "menu entry without its end")
 				p.torn = true
+			} else if w := p.peek(); w.op == "" && w.plain() != "}" {
+				p.mistake(w)
 			}
 			break
 		}
@@ -184,6 +194,27 @@ func (p *parser) command() node {
 		p.i++
 	}
 	return n
+}
+
+// mistake notes what GRUB does not read: it leaves out the command around it,
+// which nobody knows the end of.
+func (p *parser) mistake(t token) {
+	p.problem(t.line, "a mistake in GRUB's language")
+	p.torn = true
+}
+
+// blockNext goes on to a block that begins on a later line, if one does.
+func (p *parser) blockNext() bool {
+	for i := p.i; i < len(p.tokens); i++ {
+		if p.tokens[i].op != "\n" {
+			if p.tokens[i].plain() == "{" {
+				p.i = i
+				return true
+			}
+			break
+		}
+	}
+	return false
 }
 
 // body reads the block of a function.

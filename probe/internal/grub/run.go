@@ -3,6 +3,7 @@ package grub
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -22,6 +23,7 @@ type machine struct {
 	// where it is unknown whether it runs. It returns how the command ends.
 	call     func(m *machine, n node, args []Value, certain bool) Tri
 	defined  map[string]function
+	chosen   int // how often something may have set the variable default
 	calls    int // functions that are being followed, one within the other
 	steps    int // of all functions so far
 	problems []Problem
@@ -50,6 +52,9 @@ func (m *machine) get(name string) Value {
 }
 
 func (m *machine) set(name string, v Value, certain bool) {
+	if name == "default" {
+		m.chosen++
+	}
 	if len(v.Text) > maxWord {
 		v = Value{Text: v.Text[:maxWord]}
 	}
@@ -74,6 +79,7 @@ func (m *machine) set(name string, v Value, certain bool) {
 
 // forget makes every variable unknown: something ran that is not followed.
 func (m *machine) forget() {
+	m.chosen++
 	for name, v := range m.vars {
 		m.vars[name] = Value{Text: v.Text}
 	}
@@ -125,7 +131,8 @@ func (m *machine) step(n node, certain bool) Tri {
 	case branch:
 		return m.branch(n, certain)
 	case group:
-		return m.run(n.bodies[0], certain)
+		// GRUB knows no groups, and takes the line for a mistake.
+		return m.run(n.bodies[0], certain && !m.grub)
 	case aside:
 		return Unknown
 	case define:
@@ -185,7 +192,25 @@ func assignment(t token) (name string, parts []part, ok bool) {
 }
 
 func (m *machine) command(n node, certain bool) Tri {
-	// Assignments before a command are for that command alone.
+	words, negated := n.words, false
+	for len(words) > 1 && words[0].plain() == "!" {
+		words, negated = words[1:], !negated
+	}
+	n.words = words
+	follow := m.shellCommand
+	if m.grub {
+		follow = m.grubCommand
+	}
+	end := follow(n, certain)
+	if negated {
+		return end.not()
+	}
+	return end
+}
+
+// shellCommand follows a command of the shell. Assignments before it are for it
+// alone.
+func (m *machine) shellCommand(n node, certain bool) Tri {
 	first := 0
 	for first < len(n.words) {
 		if _, _, ok := assignment(n.words[first]); !ok {
@@ -193,25 +218,57 @@ func (m *machine) command(n node, certain bool) Tri {
 		}
 		first++
 	}
+	before := n.words[:first]
 	if first == len(n.words) {
-		for _, w := range n.words {
+		for _, w := range before {
 			name, parts, _ := assignment(w)
 			m.set(name, m.text(parts), certain)
 		}
 		return Yes
 	}
-	words := n.words[first:]
-	negated := false
-	for len(words) > 1 && words[0].plain() == "!" {
-		words, negated = words[1:], !negated
+	n.words = n.words[first:]
+	return m.builtin(n, before, certain)
+}
+
+// grubCommand follows a command of GRUB's language. What its first word comes
+// to is the name of a command; with a = it is an assignment, and what stands
+// behind it means nothing.
+func (m *machine) grubCommand(n node, certain bool) Tri {
+	name, _, assigns := assignment(n.words[0])
+	if n.words[0].plain() != "" && !assigns {
+		return m.builtin(n, nil, certain)
 	}
-	before := n.words[:first]
-	n.words = words
-	end := m.builtin(n, before, certain)
-	if negated {
-		return end.not()
+	words := m.fields(n.words[:1])
+	if len(words) == 0 {
+		if len(n.words) == 1 {
+			return Unknown
+		}
+		n.words = n.words[1:] // what comes to nothing is no word
+		return m.grubCommand(n, certain)
 	}
-	return end
+	first := words[0]
+	if !assigns && first.Known {
+		name, _, assigns = strings.Cut(first.Text, "=")
+	}
+	switch {
+	case assigns:
+		_, text, _ := strings.Cut(first.Text, "=")
+		m.set(name, Value{Text: text, Known: first.Known}, certain)
+		return Yes
+	case !first.Known:
+		m.forget()
+		return Unknown
+	}
+	var spelled []token
+	for _, w := range words {
+		p := part{kind: literal, text: w.Text}
+		if !w.Known {
+			p = part{kind: opaque}
+		}
+		spelled = append(spelled, token{parts: []part{p}, line: n.line})
+	}
+	n.words = append(spelled, n.words[1:]...)
+	return m.builtin(n, nil, certain)
 }
 
 // special are the commands that keep the assignments before them (POSIX.1,
@@ -252,7 +309,8 @@ func (m *machine) builtin(n node, before []token, certain bool) Tri {
 		return Yes
 	case "export", "readonly", "local":
 		for _, w := range words[1:] {
-			if name, parts, ok := assignment(w); ok {
+			// GRUB's export takes names alone.
+			if name, parts, ok := assignment(w); ok && !m.grub {
 				m.set(name, m.text(parts), certain)
 			}
 		}
@@ -375,6 +433,9 @@ func (m *machine) test(args []Value) Tri {
 	}
 	switch len(args) {
 	case 0:
+		if m.grub {
+			return Unknown // its own way with nothing at all
+		}
 		return No
 	case 1:
 		if !args[0].Known {
@@ -393,10 +454,17 @@ func (m *machine) test(args []Value) Tri {
 			return Unknown
 		}
 		switch args[1].Text {
-		case "=", "==", "-eq":
+		case "=", "==":
 			return tri(args[0].Text == args[2].Text)
-		case "!=", "-ne":
+		case "!=":
 			return tri(args[0].Text != args[2].Text)
+		case "-eq", "-ne":
+			left, err := strconv.Atoi(args[0].Text)
+			right, err2 := strconv.Atoi(args[2].Text)
+			if err != nil || err2 != nil {
+				return Unknown
+			}
+			return tri((left == right) == (args[1].Text == "-eq"))
 		}
 	}
 	if args[0].Text == "!" && len(args) <= 4 {
