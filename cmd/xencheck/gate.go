@@ -204,8 +204,10 @@ func (s *streams) gate(ctx context.Context, o *gateOptions, asked []request, els
 		r.name, r.version, r.installed = short(r.name), short(r.version), short(r.installed)
 	}
 	g := report.NewGate(toolName(), o.mode)
+	code := g.ExitCode
 	err := s.judgePackages(ctx, o, g, asked, elsewhere)
 	if err == nil && (len(asked) > 0 || o.display.format == formatJSON) {
+		code = g.ExitCode
 		err = s.deliver(o.display.output, func(w io.Writer) error {
 			if o.display.format == formatJSON {
 				return report.WriteLine(w, g)
@@ -217,6 +219,9 @@ func (s *streams) gate(ctx context.Context, o *gateOptions, asked []request, els
 		return g.ExitCode
 	}
 	s.line(err.Error())
+	if code == report.GateRefused {
+		return code // whoever hears of it
+	}
 	var f *failure
 	if errors.As(err, &f) {
 		return f.code

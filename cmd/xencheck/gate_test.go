@@ -202,3 +202,16 @@ func TestGateWaived(t *testing.T) {
 		t.Errorf("%+v", g)
 	}
 }
+
+// A decision stands where nobody can be told of it: a full disk behind a log
+// must not install what the administrator refuses.
+func TestGateUnheard(t *testing.T) {
+	for mode, want := range map[string]report.ExitCode{"refuse": report.GateRefused, "advise": report.ExitUsage, "ask": report.ExitUsage} {
+		s, _, errs := fake(map[string]string{"XENCHECK_AT": "2026-11-21", "XENCHECK_CONFIG": noConfig})
+		s.out = brokenWriter{syscall.ENOSPC}
+		code := run([]string{"gate", "--package", "xen", "--version", "4.20.4", "--mode", mode, "--root", archived(t, "x86-12tib-more")}, s)
+		if code != want || errs.String() != "xencheck: standard output: cannot be written: no space left on device\n" {
+			t.Errorf("%s: exit code %d, want %d: %s", mode, code, want, errs)
+		}
+	}
+}

@@ -154,7 +154,7 @@ func Modes() []string { return []string{"advise", "ask", "refuse"} }
 
 // Pattern refuses what is no shell pattern of a package's name.
 func Pattern(p string) error {
-	if p == "" || len(p) > 200 || strings.Trim(p, "*?") == "" {
+	if p == "" || len(p) > 200 || strings.Trim(p, "*?") == "" || strings.ContainsFunc(p, func(r rune) bool { return r <= ' ' || strings.ContainsRune(`,"'`, r) }) {
 		return fmt.Errorf("must be a pattern of package names, such as xen-hypervisor-*")
 	}
 	if _, err := path.Match(p, ""); err != nil {

@@ -30,7 +30,8 @@ var ErrNoRelease = errors.New("names no release of Xen")
 var (
 	// Years and dates are no releases: Xen counts in small numbers.
 	leading = lazy(`^([1-9][0-9]?)\.(0|[1-9][0-9]{0,2})(?:\.([0-9]{1,3}))?($|[^0-9A-Za-z].*$|(?:rc|pre).*$)`)
-	early   = lazy(`^[~._+-]?(?:0\.)?(rc[0-9]*|pre|unstable|alpha[0-9]*|beta[0-9]*)(?:$|[^a-z])`)
+	// Fedora writes a release 0.N.rcM before the first.
+	early = lazy(`^[~._+-]?(?:0\.(?:[0-9]{1,3}\.)?)?(rc[0-9]*|pre|unstable|alpha[0-9]*|beta[0-9]*)(?:$|[^a-z])`)
 	// What sorts before the release by a tilde was taken before it.
 	snapshot = lazy(`^~(?:git|hg|dev|[0-9]{6})`)
 	// Debian writes 4.17.7+13-g2445b30a44 as git describe does; others with a
