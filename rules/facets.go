@@ -222,6 +222,7 @@ func iommuKey(_ *bounds, j *judging, k []byte) []byte {
 
 // guestKey is what guests need.
 func guestKey(_ *bounds, j *judging, k []byte) []byte {
+	k = append(k, bit(withoutHVM(j).use == Yes, 1))
 	if x := j.h.CPU.X86; x != nil {
 		k = factKey(k, x.VMX, boolKey)
 		k = factKey(k, x.SVM, boolKey)

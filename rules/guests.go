@@ -167,8 +167,15 @@ var (
 	needIOMMU = requirement{"an IOMMU that Xen drives", drivenIOMMU}
 )
 
-// virtualization tells whether VMX or SVM is there and switched on.
+var withoutHVM = unbuilt("CONFIG_HVM", "4.12")
+
+// virtualization tells whether VMX or SVM is there, switched on, and of use to
+// Xen.
 func virtualization(j *judging, f *Finding) (Tri, string, string) {
+	if r := withoutHVM(j); r.use == Yes && j.setUp() && !j.underXen() { // a running one says itself whether it has it
+		f.Seen = append(f.Seen, r.seen)
+		return No, "this Xen is built without HVM (CONFIG_HVM), which is what uses them", "Use a Xen that is built with CONFIG_HVM."
+	}
 	x := j.h.CPU.X86
 	if x == nil {
 		return Maybe, "the CPU is not known", ""
@@ -227,8 +234,12 @@ func drivenIOMMU(j *judging, f *Finding) (Tri, string, string) {
 	case off.use == Maybe && j.hasLine():
 		f.Seen = append(f.Seen, off.seen)
 		return Maybe, "whether Xen's command line leaves the IOMMU on is not known", sentenceOf(off.remedy)
-	case ok && slices.ContainsFunc(units, func(u facts.IOMMUUnit) bool { return !j.undriven(u.Kind) }):
+	case ok && slices.ContainsFunc(units, func(u facts.IOMMUUnit) bool { return j.driver(u.Kind) == Yes }):
 		return Yes, "", ""
+	case ok && slices.ContainsFunc(units, func(u facts.IOMMUUnit) bool { return j.driver(u.Kind) == Maybe }):
+		b := &j.h.Xen.BuildConfig
+		f.Seen = append(f.Seen, seen("build configuration of Xen", *b, func(facts.BuildConfig) string { return "in part" }))
+		return Maybe, "whether this Xen is built with a driver for the IOMMUs of this host is not known", remedy(*b)
 	case ok && slices.ContainsFunc(units, func(u facts.IOMMUUnit) bool { return u.Kind != facts.OtherIOMMU }):
 		return No, "this Xen is built without a driver for the IOMMUs of this host", "Use a Xen that is built with that driver."
 	case ok:
@@ -500,10 +511,17 @@ var iommuDrivers = map[facts.IOMMUKind]struct{ built, unbuilt sign }{
 	facts.IPMMU:  {built("CONFIG_IPMMU_VMSA", "4.13"), unbuilt("CONFIG_IPMMU_VMSA", "4.13")},
 }
 
-// undriven tells whether Xen is known to be built without a driver for a kind.
-func (j *judging) undriven(k facts.IOMMUKind) bool {
+// driver tells whether Xen has a driver for a kind of IOMMU. Those that default
+// builds leave out count where no Xen is known of, so that their row decides.
+func (j *judging) driver(k facts.IOMMUKind) Tri {
 	d, ok := iommuDrivers[k]
-	return !ok || j.setUp() && d.unbuilt(j).use == Yes
+	switch {
+	case !ok || j.setUp() && d.unbuilt(j).use == Yes:
+		return No
+	case j.setUp() && (k == facts.SMMUv3 || k == facts.IPMMU) && d.built(j).use == Maybe:
+		return Maybe
+	}
+	return Yes
 }
 
 func (j *judging) iommuNotes(u facts.IOMMUUnit) []string {

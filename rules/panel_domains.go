@@ -185,8 +185,8 @@ func (j *judging) guestHostKey(k []byte) []byte {
 		k = append(k, bit(s(j).use == Yes, 1))
 	}
 	words, ok := x.Physical.Get()
-	k = append(k, bit(ok, 1)|bit(slices.Contains(words, "hap"), 2)|bit(slices.Contains(x.Physical.Value, "directio"), 4)|
-		bit(x.CommandLine.Problem != nil, 8)|bit(j.h.Userspace != nil, 16))
+	k = append(k, bit(ok, 1)|bit(slices.Contains(words, "hap"), 2)|bit(withoutHVM(j).use == Yes, 4)|
+		bit(x.CommandLine.Problem != nil, 8)|bit(j.h.Userspace != nil, 16)|bit(j.nextBoot(), 32))
 	if c := j.h.CPU.X86; c != nil {
 		for _, o := range [...]*facts.Observed[bool]{&c.VMX, &c.SVM, &c.LockedOff, &c.EPT, &c.NPT} {
 			k = factKey(k, *o, boolKey)
@@ -195,9 +195,7 @@ func (j *judging) guestHostKey(k []byte) []byte {
 	if c := j.h.CPU.Arm; c != nil {
 		k = factKey(k, c.SVE, boolKey)
 	}
-	k = factKey(k, j.h.IOMMU.Units, func(k []byte, units []facts.IOMMUUnit) []byte {
-		return append(k, bit(slices.ContainsFunc(units, func(u facts.IOMMUUnit) bool { return u.Kind != facts.OtherIOMMU }), 1))
-	})
+	k = drivenKey(k, j)
 	if u := j.h.Userspace; u != nil {
 		k = factKey(k, u.System, textKey)
 		k = factKey(k, u.XLConf, func(k []byte, m map[string]string) []byte {

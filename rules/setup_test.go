@@ -44,6 +44,9 @@ func TestSetUpOutweighsHardware(t *testing.T) {
 		{"IOMMU off with the next boot", running(bootLine("iommu=0")), "passthrough", GradeOutside, "iommu--intel-vt-d", Judged, No},
 		{"IOMMU on with the next boot", running(physical("hvm", "pv", "hap"), bootLine("iommu=1")), "passthrough", GradeConditional, "iommu--intel-vt-d", Judged, Yes},
 
+		{"no HVM in this Xen", x86(func(h *facts.Host) {
+			h.Xen.BuildConfig = facts.Is(facts.BuildConfig{Symbols: map[string]string{"CONFIG_PV": "y"}}, "--xen-config")
+		}), "hvm", GradeOutside, "x86hvm--domu", Outside, No},
 		{"nested paging off", bare("hap=off"), "hvm", GradeNotSecurity, "shadow-paging", Judged, Maybe},
 		{"nested paging off, for the host", bare("no-hap"), "host", GradeSupported, "shadow-paging", Judged, Maybe},
 		{"nested paging not in use by the running Xen", running(physical("hvm", "pv", "directio")), "pvh", GradeNotSecurity, "shadow-paging", Judged, Maybe},
@@ -90,6 +93,38 @@ func TestGrantVersion(t *testing.T) {
 	} {
 		if v := Evaluate(statement(t, "4.22"), arm64(bootLine(line)), Options{At: now}); v.Overall.Grade != want {
 			t.Errorf("%s: %s, want %s %v", line, v.Overall.Grade, want, because(v))
+		}
+	}
+}
+
+// An SMMUv3 is driven by builds made for it alone.
+func TestSMMUv3ByBuild(t *testing.T) {
+	v3 := func(h *facts.Host) {
+		h.IOMMU.Units = facts.Is([]facts.IOMMUUnit{{Kind: facts.SMMUv3, Count: 1}}, "device tree")
+	}
+	with := func(value string) func(*facts.Host) {
+		return func(h *facts.Host) {
+			h.Xen.BuildConfig = facts.Is(facts.BuildConfig{Symbols: map[string]string{"CONFIG_ARM_SMMU_V3": value}}, "--xen-config")
+		}
+	}
+	for _, tt := range []struct {
+		name     string
+		host     *facts.Host
+		grade    Grade
+		complete bool
+		use      Tri
+	}{
+		{"no Xen", arm64(v3), GradeNotSecurity, true, No},
+		{"a Xen of unknown build", arm64(v3, bootLine("console=dtuart")), GradeNotSecurity, false, No},
+		{"a Xen with the driver", arm64(v3, with("y")), GradeNotSecurity, true, Maybe},
+		{"a Xen without the driver", arm64(v3, with("n")), GradeOutside, true, No},
+	} {
+		v := Evaluate(statement(t, "4.22"), tt.host, Options{At: now, For: []string{"passthrough"}})
+		if v.Overall.Grade != tt.grade || v.Overall.Complete != tt.complete {
+			t.Errorf("%s: %s, complete %v, want %s, %v", tt.name, v.Overall.Grade, v.Overall.Complete, tt.grade, tt.complete)
+		}
+		if f := finding(t, v, "iommu--arm-smmuv3"); f.InUse != tt.use {
+			t.Errorf("%s: in use %s, want %s", tt.name, f.InUse, tt.use)
 		}
 	}
 }
