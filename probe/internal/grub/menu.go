@@ -550,23 +550,27 @@ func ParseEnv(b []byte) (map[string]string, error) {
 		return nil, ErrNotEnv
 	}
 	env := map[string]string{}
-	var line strings.Builder
-	for i := 0; i < len(rest); i++ {
-		switch {
-		case rest[i] == '#' && line.Len() == 0:
+	for i := 0; i < len(rest) && len(env) < 1000; i++ {
+		if rest[i] == '#' {
 			for i < len(rest) && rest[i] != '\n' {
 				i++
 			}
-		case rest[i] == '\\' && i+1 < len(rest):
-			i++
-			line.WriteByte(rest[i])
-		case rest[i] == '\n':
-			if name, value, ok := strings.Cut(line.String(), "="); ok && len(env) < 1000 {
-				env[name] = value
+			continue
+		}
+		// A name goes on to the next =, whatever is between.
+		name, _, ok := bytes.Cut(rest[i:], []byte("="))
+		if !ok {
+			break
+		}
+		var value strings.Builder
+		for i += len(name) + 1; i < len(rest) && rest[i] != '\n'; i++ {
+			if rest[i] == '\\' && i+1 < len(rest) {
+				i++
 			}
-			line.Reset()
-		default:
-			line.WriteByte(rest[i])
+			value.WriteByte(rest[i])
+		}
+		if i < len(rest) { // else it has no end
+			env[string(name)] = value.String()
 		}
 	}
 	return env, nil
