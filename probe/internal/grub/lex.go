@@ -36,8 +36,9 @@ func (t token) plain() string {
 }
 
 // lexer divides a text. The languages of the shell and of GRUB do not differ
-// in what it looks at, except that only the shell runs programs in words, and
-// that GRUB's knows no subshells: (hd0,1)/xen.gz is a word of it.
+// in what it looks at, except that only the shell runs programs in words, that
+// GRUB's knows no subshells and redirections, (hd0,1)/xen.gz is a word of it, and
+// that its braces stand for themselves wherever they are.
 type lexer struct {
 	grub   bool
 	s      string
@@ -89,6 +90,11 @@ func (l *lexer) next() {
 		l.i += len(op)
 		l.op(op)
 	case '<', '>':
+		if l.grub {
+			l.op(string(c))
+			l.i++
+			break
+		}
 		l.redirection()
 	default:
 		l.word()
@@ -151,6 +157,10 @@ func (l *lexer) word() {
 		if strings.IndexByte(" \t\r\n;&|<>", c) >= 0 || !l.grub && (c == '(' || c == ')') {
 			break
 		}
+		brace := l.grub && (c == '{' || c == '}')
+		if brace && l.i > start {
+			break
+		}
 		switch c {
 		case '\\':
 			l.escape(add)
@@ -179,11 +189,14 @@ func (l *lexer) word() {
 			l.i++
 		default:
 			end := l.i + 1
-			for end < len(l.s) && strings.IndexByte(" \t\r\n;&|()<>\\'\"$`~", l.s[end]) < 0 {
+			for end < len(l.s) && strings.IndexByte(" \t\r\n;&|()<>\\'\"$`~", l.s[end]) < 0 && !(l.grub && (brace || l.s[end] == '{' || l.s[end] == '}')) {
 				end++
 			}
 			add(literal, l.s[l.i:end], false)
 			l.i = end
+		}
+		if brace {
+			break
 		}
 	}
 	// A number right before a redirection is part of it.
@@ -299,6 +312,9 @@ func (l *lexer) dollar(add func(partKind, string, bool), quoted bool) {
 			add(opaque, "", quoted)
 			end++
 		default:
+			if l.grub {
+				l.op("$") // which GRUB takes for a mistake
+			}
 			add(literal, "$", quoted)
 		}
 		l.pass(end)

@@ -245,6 +245,17 @@ func TestNextByGRUB(t *testing.T) {
 			t.Errorf("%q: %q, %v, want %q", text, e.Title, err, want)
 		}
 	}
+	for text, want := range map[string]string{
+		"multiboot2 /x a$y-": "a3-", "multiboot2 /x $x$y": "1 23", "multiboot2 /x $y$x": "31 2", "multiboot2 /x ${x}c": "1 2c", "multiboot2 /x \"$x\"": `"1 2"`, "multiboot2 /x a=b{": "", "multiboot2 /x a<b": "", "multiboot2 /x a$": "", "multiboot2 /x a && true": "",
+	} {
+		m, err := ParseMenu([]byte("set x='1 2'\nset y=' 3 '\nmenuentry 'a'{ "+text+"}\n"), How{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, err := m.Next(); want == "" && !errors.Is(err, ErrTorn) || want != "" && (err != nil || e.CommandLine != Value{want, true}) {
+			t.Errorf("%q: %+v, %v, want %q", text, e, err, want)
+		}
+	}
 	// The loader of an entry may be made of variables.
 	m, err := ParseMenu([]byte("set v=2\nmenuentry a {\nmultiboot$v /xen.gz sched=null\n}\n"), How{})
 	if err != nil || len(m.Entries) != 1 || m.Entries[0].Loader != "multiboot2" || m.Entries[0].CommandLine.Text != "sched=null" {

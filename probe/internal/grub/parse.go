@@ -66,7 +66,7 @@ func (p *parser) list(ends ...string) []node {
 		if w := t.plain(); w != "" && slices.Contains(ends, w) || t.op != "" && slices.Contains(ends, t.op) {
 			return nodes
 		}
-		if p.grub && (t.op == ";;" || t.op == ";" && !begun || slices.Contains([]string{"}", "fi", "else", "elif", "then", "do", "done"}, t.plain())) {
+		if p.grub && (t.op != "" && t.op != "\n" && (t.op != ";" || !begun) || slices.Contains([]string{"}", "fi", "else", "elif", "then", "do", "done"}, t.plain())) {
 			p.mistake(t)
 		}
 		begun = t.op == ""
@@ -177,6 +177,9 @@ func (p *parser) command() node {
 		}
 		if w.op != "" || p.grub && w.plain() == "}" && len(n.words) > 0 {
 			break
+		}
+		if p.grub && w.plain() == "{" && len(n.words) > 0 && !isMenu(n.words) {
+			p.mistake(w)
 		}
 		// The block of a menu entry is its last argument.
 		if w.plain() == "{" && isMenu(n.words) {

@@ -386,7 +386,8 @@ func (m *machine) fields(words []token) []Value {
 				there = true
 			}
 			for i, piece := range pieces {
-				if i > 0 || there && cur.Text != "" && strings.HasPrefix(v.Text, " ") {
+				// A blank it begins with divides for the shell alone.
+				if i > 0 || there && cur.Text != "" && strings.HasPrefix(v.Text, " ") && !m.grub {
 					args = append(args, cur)
 					cur = Value{Known: v.Known}
 				}
