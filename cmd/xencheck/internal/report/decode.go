@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -135,6 +136,9 @@ func DecodeHost(data []byte) (*facts.Host, error) {
 		return nil, fmt.Errorf("neither facts nor a report: kind is %q", o.Kind)
 	}
 	if o.Schema == nil || o.Machine == nil {
+		if name, ok := envelope(data); ok {
+			return nil, fmt.Errorf("neither facts nor a report, but an envelope: take what is in its member %q out of it first, as jq -r does", Clean(name))
+		}
 		return nil, errors.New("neither facts nor a report: no \"schema\" or no \"machine\"")
 	}
 	if err := newer(*o.Schema, facts.Schema, "facts"); err != nil {
@@ -145,6 +149,28 @@ func DecodeHost(data []byte) (*facts.Host, error) {
 		return nil, err
 	}
 	return &h, checkHost(&h)
+}
+
+// envelope returns the first member of an object that holds facts or a report,
+// as an object or as text: what carries logs, and what runs commands elsewhere,
+// wraps them so.
+func envelope(data []byte) (member string, ok bool) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(data, &members) != nil {
+		return "", false
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		inner := []byte(members[name])
+		var text string
+		if json.Unmarshal(inner, &text) == nil {
+			inner = []byte(text)
+		}
+		var o object
+		if json.Unmarshal(inner, &o) == nil && o.Schema != nil && (o.Machine != nil || o.Kind != "") {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 // Decode reads a report. It refuses one whose parts contradict each other, so
