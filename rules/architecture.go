@@ -277,12 +277,14 @@ func (j *judging) dom0PVH() reading {
 	if !j.setUp() || j.guestOfXen() {
 		return reading{use: No}
 	}
-	r := dom0PVHOption(j)
+	r := dom0PVHTold(j)
 	if r.use == Maybe && !j.underXen() {
 		r.use = No
 	}
 	return r
 }
+
+var dom0PVHTold = dom0PVHOption.or(console("type of dom0", "dom0_type PVH"))
 
 // dom0PVHOption is dom0=pvh, or dom0pvh before 4.11.
 var dom0PVHOption = commandLine("dom0=", func(j *judging, l xencmdline.Line) (bool, bool, string) {
@@ -383,10 +385,10 @@ func (j *judging) cores() (used []facts.ArmCore, certain bool) {
 // everyCore reports that Xen is told to use CPUs unlike the boot CPU as well
 // (hmp-unsafe), so that one core that a row names is enough.
 func (j *judging) everyCore() bool {
-	l, _ := j.line()
-	v, _ := l.Bool("hmp-unsafe", false)
-	return v
+	return everyCoreTold(j).use == Yes
 }
+
+var everyCoreTold = option("hmp-unsafe", false).or(console("hmp-unsafe", "arm_hmp"))
 
 // core answers a qualifier that names an Arm core.
 func (j *judging) core(r support.CoreRange) (Tri, string) {

@@ -57,7 +57,7 @@ var declarations = []declaration{
 	{"Build with unsupported options (CONFIG_UNSUPPORTED)", buildHelp, "", built("CONFIG_UNSUPPORTED", "4.15"), "Use a Xen that is built without CONFIG_UNSUPPORTED."},
 	{"New virtual GIC (CONFIG_NEW_VGIC)", buildHelp, "arm", built("CONFIG_NEW_VGIC", "4.11"), "Use a Xen that is built without CONFIG_NEW_VGIC."},
 	{"FF-A between guests (CONFIG_FFA_VM_TO_VM)", buildHelp, "arm64", built("CONFIG_FFA_VM_TO_VM", "4.21"), "Use a Xen that is built without CONFIG_FFA_VM_TO_VM."},
-	{"CPUs unlike the boot CPU (hmp-unsafe)", commandLineDoc, "arm", option("hmp-unsafe", false), "Take hmp-unsafe off Xen's command line."},
+	{"CPUs unlike the boot CPU (hmp-unsafe)", commandLineDoc, "arm", everyCoreTold, "Take hmp-unsafe off Xen's command line."},
 	{"CPUs with known fatal errata (allow_unsafe)", commandLineDoc, "x86", option("allow_unsafe", false), "Take allow_unsafe off Xen's command line."},
 	{"Forced emulation (hvm_fep)", commandLineDoc, "x86", option("hvm_fep", false), "Take hvm_fep off Xen's command line."},
 	{"Grant tables version 2 on Arm (gnttab=max-ver:2)", commandLineDoc, "arm", grantVersion2, "Take max-ver:2 out of gnttab= on Xen's command line."},
@@ -100,7 +100,7 @@ var declarations = []declaration{
 var (
 	fredOption       = option("fred", false)
 	superpagesOption = sub("ept", "exec-sp")
-	siloOther        = xsmModuleOther("silo")
+	siloOther        = xsmModuleOther("silo").or(console("warning that SILO is off", "no_silo"))
 )
 
 func intel(x *facts.X86CPU) bool {

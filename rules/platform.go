@@ -103,7 +103,7 @@ func (j *judging) acpiRow(row *entry) Finding {
 
 var (
 	acpiOff    = optionOff("acpi", true)
-	acpiForced = optionIs("acpi", "force")
+	acpiForced = optionIs("acpi", "force").or(console("boot with ACPI", "acpi"))
 )
 
 var efiRule = Rule{
@@ -203,7 +203,7 @@ var qosRule = Rule{
 // qosTold and itsTold tell whether Xen uses what the hardware has.
 var (
 	qosTold = sub("psr", "cmt", "cat", "cdp", "mba")
-	itsTold = built("CONFIG_HAS_ITS", "")
+	itsTold = built("CONFIG_HAS_ITS", "").or(console("ITS", "its"))
 )
 
 var sveRule = Rule{

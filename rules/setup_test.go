@@ -128,3 +128,45 @@ func TestSMMUv3ByBuild(t *testing.T) {
 		}
 	}
 }
+
+// What the running Xen prints of itself, or answers, tells where its command
+// line does not: it may have one built in, or keep it to itself.
+func TestRunningXenTells(t *testing.T) {
+	hints := func(lines ...string) func(*facts.Host) {
+		return func(h *facts.Host) { h.Xen.Console = facts.Is(lines, "xl dmesg") }
+	}
+	flask := func(o facts.Observed[string]) func(*facts.Host) {
+		return func(h *facts.Host) { h.Xen.Flask, h.Xen.CommandLine = o, unknown[facts.CommandLine]() }
+	}
+	next := bootLine("console=vga")
+	for _, tt := range []struct {
+		row string
+		arm bool
+		on  []func(*facts.Host)
+		use Tri
+	}{
+		{"hypervisor-synchronous-console-output-sync_console", false, []func(*facts.Host){hints("sync_console")}, Yes},
+		{"hypervisor-synchronous-console-output-sync_console", false, []func(*facts.Host){hints("sync_console"), next}, No},
+		{"hypervisor-synchronous-console-output-sync_console", false, []func(*facts.Host){hints("sync_consoles", "tainted C")}, No},
+		{"vpmu--x86-hvm", false, []func(*facts.Host){hints("vpmu version 4")}, Yes},
+		{"vpmu--x86-hvm", false, []func(*facts.Host){hints("vpmu disabled")}, No},
+		{"core-scheduling--x86", false, []func(*facts.Host){hints("granularity core 2"), func(h *facts.Host) { h.Xen.Pools = unknown[[]facts.CPUPool]() }}, Yes},
+		{"x86pvh--dom0", false, []func(*facts.Host){hints("dom0_type PVH"), func(h *facts.Host) { h.Machine.DomainType = unknown[string]() }}, Yes},
+		{"flask-xsm-module", false, []func(*facts.Host){hints("flask permissive")}, Yes},
+		{"flask-xsm-module", false, []func(*facts.Host){flask(facts.Is("enforcing", "hypercall"))}, Yes},
+		{"flask-xsm-module", false, []func(*facts.Host){flask(facts.Missing[string]("hypercall"))}, No},
+		{"flask-xsm-module", false, []func(*facts.Host){flask(unknown[string]())}, Maybe},
+		{"silo-xsm-module", false, []func(*facts.Host){hints("xsm SILO"), flask(unknown[string]())}, Yes},
+		{"armgicv3-its", true, []func(*facts.Host){hints("its 0x8080000"), func(h *facts.Host) { h.Interrupts.ITS = facts.Is(1, "fdt") }}, Yes},
+		{"host-acpi-via-domain-0--arm", true, []func(*facts.Host){hints("acpi"), func(h *facts.Host) { h.Machine.ACPI = facts.Is(true, "acpi") }}, Yes},
+	} {
+		h := fixtureHost(fixture{arm: tt.arm}, func(h *facts.Host) {
+			for _, c := range tt.on {
+				c(h)
+			}
+		})
+		if f := finding(t, Evaluate(statement(t, "4.22"), h, Options{At: now}), tt.row); f.InUse != tt.use {
+			t.Errorf("%s with %q: in use %s (%s), want %s", tt.row, h.Xen.Console.Value, f.InUse, f.Why, tt.use)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -86,7 +87,7 @@ var usages = []usage{
 	{rows: []string{"host-serial-console--scif-uart"}, whole: true, tree: true,
 		off: []sign{unbuilt("CONFIG_HAS_SCIF", "")}, on: []sign{treeConsole("renesas,scif", "renesas,scifa", "renesas,hscif")},
 		do: "dtuart= on Xen's command line, or stdout-path of the device tree, chooses the console."},
-	{rows: []string{"hypervisor-synchronous-console-output-sync_console"}, whole: true, on: []sign{option("sync_console", false)},
+	{rows: []string{"hypervisor-synchronous-console-output-sync_console"}, whole: true, on: []sign{option("sync_console", false).or(console("warning of synchronous output", "sync_console"))},
 		do: "Take sync_console off Xen's command line."},
 	{rows: []string{"gdbsx"}, off: []sign{unbuilt("CONFIG_GDBSX", "4.14")}, on: []sign{process("gdbsx")},
 		do: "Stop gdbsx."},
@@ -224,7 +225,7 @@ var usages = []usage{
 
 	// Domains that Xen starts itself
 	{rows: []string{"dom0less"}, whole: true, tree: true,
-		off: []sign{unbuilt("CONFIG_DOM0LESS_BOOT", "4.19")}, on: []sign{bootTree("xen,domain")},
+		off: []sign{unbuilt("CONFIG_DOM0LESS_BOOT", "4.19")}, on: []sign{bootTree("xen,domain").or(console("dom0less mode", "dom0less"))},
 		do: "Take the xen,domain nodes out of the device tree that Xen is booted with."},
 	{rows: []string{"static-event-channel"}, whole: true, tree: true,
 		off: []sign{unbuilt("CONFIG_STATIC_EVTCHN", "4.19")}, on: []sign{bootTree("xen,evtchn-v1")},
@@ -372,7 +373,7 @@ func coreScheduling(j *judging) reading {
 	return coarseOption(j)
 }
 
-var coarseOption = optionIs("sched-gran", "core", "socket")
+var coarseOption = optionIs("sched-gran", "core", "socket").or(console("scheduling granularity", "granularity core", "granularity socket"))
 
 // expert is a build with expert options. Before 4.14 it leaves no trace in the
 // configuration.
@@ -406,6 +407,32 @@ func xsmModule(name string) sign { return xsmIs(name, true) }
 // xsmModuleOther is any other module in force.
 func xsmModuleOther(name string) sign { return xsmIs(name, false) }
 
+// runningModule is what the running Xen says itself of its security module: its
+// name, or by the evidence alone that it is not FLASK.
+func runningModule(j *judging) (name string, s Seen) {
+	x := &j.h.Xen
+	if j.nextBoot() {
+		return "", Seen{}
+	}
+	if mode, ok := x.Flask.Get(); ok {
+		return "flask", Seen{What: "XSM module of the running Xen", Value: "flask, " + mode, Source: x.Flask.Source}
+	}
+	for name, sign := range map[string]sign{"silo": siloOnConsole, "flask": flaskOnConsole} {
+		if r := sign(j); r.use == Yes {
+			return name, r.seen
+		}
+	}
+	if x.Flask.IsAbsent() {
+		return "", Seen{What: "XSM module of the running Xen", Value: "another one than flask", Source: x.Flask.Source}
+	}
+	return "", Seen{}
+}
+
+var (
+	siloOnConsole  = console("XSM module", "xsm SILO")
+	flaskOnConsole = console("FLASK", "flask enforcing", "flask permissive")
+)
+
 // xsmOption returns the module that xsm= chooses. A word that names none leaves
 // an earlier choice in force.
 func xsmOption(l xencmdline.Line) (module string, given bool) {
@@ -420,6 +447,12 @@ func xsmOption(l xencmdline.Line) (module string, given bool) {
 func xsmIs(name string, want bool) sign {
 	return func(j *judging) reading {
 		const what = "XSM module"
+		switch m, ran := runningModule(j); {
+		case m != "":
+			return verdictOf((m == name) == want, ran)
+		case ran.What != "" && name == "flask":
+			return verdictOf(!want, ran)
+		}
 		l, o := j.line()
 		if name == "flask" {
 			if v, given := l.String("flask"); o.IsKnown() && given && v == "disabled" {
@@ -535,19 +568,30 @@ func otherMediator(name string) sign {
 	})
 }
 
-// mediatorOnConsole is a mediator that Xen has found firmware for, by a line
-// of its console. That there is no such line, or no more, says nothing.
-func mediatorOnConsole(name string) sign {
+// console is a line of the running Xen's console that tells of something in use:
+// what, in words, and what the hint of the line begins with. That there is no
+// such line, or no more, says nothing.
+func console(what string, hints ...string) sign {
+	what += " on Xen's console"
 	return func(j *judging) reading {
 		o := j.h.Xen.Console
-		s := Seen{What: "TEE mediator on Xen's console", Value: name, Source: o.Source}
-		if slices.Contains(o.Value, "tee "+name) {
-			return reading{use: Yes, seen: s}
+		if !j.nextBoot() {
+			for _, line := range o.Value {
+				for _, h := range hints {
+					if line == h || strings.HasPrefix(line, h+" ") {
+						_, value, _ := strings.Cut(line, " ")
+						return reading{use: Yes, seen: Seen{What: what, Value: cmp.Or(value, "there"), Source: o.Source}}
+					}
+				}
+			}
 		}
-		s.Value, s.Cause = "unknown", "the console need not tell"
-		return reading{use: Maybe, seen: s}
+		return reading{use: Maybe, seen: Seen{What: what, Value: "unknown", Cause: "the console need not tell"}}
 	}
 }
+
+// mediatorOnConsole is a mediator that Xen has found firmware for, by a line
+// of its console. That there is no such line, or no more, says nothing.
+func mediatorOnConsole(name string) sign { return console("TEE mediator", "tee "+name) }
 
 // vpmu is told by the mode dom0 sees, else by the command line; the watchdog
 // turns it off again.
@@ -555,8 +599,10 @@ func vpmu(j *judging) reading {
 	if m, ok := j.h.Xen.VPMUMode.Get(); ok {
 		return verdictOf(m != "off", Seen{What: "vPMU mode", Value: m, Source: j.h.Xen.VPMUMode.Source})
 	}
-	return vpmuOption(j)
+	return vpmuTold(j)
 }
+
+var vpmuTold = vpmuOption.or(console("vPMU", "vpmu version"))
 
 var vpmuOption = commandLine("vpmu=", func(j *judging, l xencmdline.Line) (bool, bool, string) {
 	dog, _ := l.Bool("watchdog", false)
