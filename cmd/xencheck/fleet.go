@@ -179,9 +179,8 @@ func (o *fleetOptions) outputs(inputs []string) error {
 		if name == "" || name == "-" {
 			continue
 		}
-		names[i] = filepath.Clean(name)
-		if slices.Contains(names[:i], names[i]) {
-			return fmt.Errorf("%s would be written twice", names[i])
+		if names[i] = placeOf(name); slices.Contains(names[:i], names[i]) {
+			return fmt.Errorf("%s would be written twice", filepath.Clean(name))
 		}
 		if there, err := os.Stat(name); err == nil && slices.ContainsFunc(inputs, func(input string) bool {
 			read, err := os.Stat(input)
@@ -191,6 +190,18 @@ func (o *fleetOptions) outputs(inputs []string) error {
 		}
 	}
 	return nil
+}
+
+// placeOf returns the one name of a file that may not be there yet.
+func placeOf(name string) string {
+	dir, err := filepath.Abs(filepath.Dir(name))
+	if err != nil {
+		return filepath.Clean(name)
+	}
+	if there, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = there
+	}
+	return filepath.Join(dir, filepath.Base(name))
 }
 
 // runFleet judges everything, whatever is wrong with a part of it.
