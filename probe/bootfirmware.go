@@ -74,7 +74,13 @@ func (s *session) firmwareStarts() starter {
 	}
 	current, currentProblem := readVariable(s, bootCurrent, efiboot.Number)
 	isCurrent := func(n uint16) bool { return currentProblem == "" && n == current }
-	if st, decided := s.startsOnce(isCurrent); decided {
+	now := &efiboot.Option{} // what started this time
+	if currentProblem == "" {
+		if o, problem := s.bootOption(current); o != nil && problem == "" {
+			now = o
+		}
+	}
+	if st, decided := s.startsOnce(isCurrent, now); decided {
 		return st
 	}
 	var vain []string // what started nothing this time
@@ -88,7 +94,7 @@ func (s *session) firmwareStarts() starter {
 		}
 		st := starter{known: true, option: o, again: isCurrent(n)}
 		switch {
-		case st.again, s.startsSurely(o):
+		case st.again, elsewhere(o, now), s.startsSurely(o):
 		case slices.ContainsFunc(order[i:], isCurrent):
 			vain = append(vain, entryWords(n, o))
 			continue
@@ -101,7 +107,7 @@ func (s *session) firmwareStarts() starter {
 		if len(vain) > 0 {
 			st.words = fmt.Sprintf("EFI tries %s, which started nothing this time, then %s", strings.Join(vain, " and "), entryWords(n, o))
 		}
-		s.follow(&st)
+		s.follow(&st, now)
 		return st
 	}
 	return starter{words: "EFI's boot order has no entry that can be followed, so the files of boot loaders tell what starts"}
@@ -109,7 +115,7 @@ func (s *session) firmwareStarts() starter {
 
 // startsOnce finds the entry of BootNext, which is taken once, whether it is
 // active or not. It decides nothing where there is none.
-func (s *session) startsOnce(isCurrent func(uint16) bool) (st starter, decided bool) {
+func (s *session) startsOnce(isCurrent func(uint16) bool, now *efiboot.Option) (st starter, decided bool) {
 	next, problem := readVariable(s, bootNext, efiboot.Number)
 	if l := s.file(bootNext, smallFile); l.absent() || l.unrecorded() {
 		return st, false
@@ -126,7 +132,7 @@ func (s *session) startsOnce(isCurrent func(uint16) bool) (st starter, decided b
 	}
 	st = starter{known: true, option: o, again: isCurrent(next)}
 	st.words = fmt.Sprintf("EFI starts %s next, once, as BootNext says", entryWords(next, o))
-	s.follow(&st)
+	s.follow(&st, now)
 	return st, true
 }
 
@@ -220,10 +226,18 @@ func (s *session) onSystemPartition(file string) (name string, found, gone bool)
 	return "", false, gone && !unread
 }
 
+// elsewhere reports whether an entry is for another partition than what started
+// this time: perhaps that of another system, whose files are not these.
+func elsewhere(o, now *efiboot.Option) bool {
+	return o.Partition != 0 && now.Partition != 0 && o.Partition != now.Partition
+}
+
 // follow tells which loader an entry starts, by the name of its program.
-func (s *session) follow(st *starter) {
+func (s *session) follow(st *starter, now *efiboot.Option) {
 	st.loader = s.loaderOf(st.option)
 	switch m := st.option.Medium(); {
+	case elsewhere(st.option, now):
+		st.why = st.words + ", from another partition than the one that started this machine, and what that boots cannot be told"
 	case st.option.File != "":
 	case m == efiboot.Network, m == efiboot.Removable, m == efiboot.Firmware:
 		st.why = st.words + ", and what that boots cannot be told"

@@ -29,11 +29,13 @@ func utf16Text(text string) string {
 // with its address, a disc.
 const (
 	efiPartition = "04012a000100000000080000000000000000100000000000" + hostPartition + "0202"
+	efiElsewhere = "04012a000100000000080000000000000000100000000000" + otherPartition + "0202"
 	efiNetwork   = "030b2500" + hostMAC + "0000000000000000000000000000000000000000000000000000" + "01"
 	efiDisc      = "04021800" + "0000000000000000" + "0000000000000000" + "00000000"
 
-	hostPartition = "c12a7328f81f11d2ba4b00a0c93ec93b"
-	hostMAC       = "525400ab12cd"
+	hostPartition  = "c12a7328f81f11d2ba4b00a0c93ec93b"
+	otherPartition = "c12a7328f81f11d2ba4b00a0c93ec93c"
+	hostMAC        = "525400ab12cd"
 )
 
 // bootEntryOf is an entry of EFI's boot menu; flags is 1 for an active one.
@@ -65,7 +67,8 @@ func efiNumbers(ns ...uint16) string {
 // firmware is a machine whose firmware has the usual entries: 0 Debian, 1 Xen, 2
 // systemd-boot, 3 the network, 4 a disc, 5 a disk without a file, 6 a file that
 // is gone, 7 its own setup, 8 an update of itself by shim, 9 the default loader,
-// 10 one that is off, 11 Xen with arguments, 12 a Linux of its own, 13 a shell.
+// 10 one that is off, 11 Xen with arguments, 12 a Linux of its own, 13 a shell, 14
+// Debian and 15 Windows on another disk.
 func firmware(current int, order ...uint16) machine {
 	const esp = "/boot/efi/EFI/"
 	m := machine{
@@ -84,6 +87,8 @@ func firmware(current int, order ...uint16) machine {
 		bootEntry(11):                       bootEntryOf(1, "Xen", efiPartition, `\EFI\xen\xen-4.20-amd64.efi`, "xen.efi -cfg=other.cfg"),
 		bootEntry(12):                       bootEntryOf(1, "a kernel", efiPartition, `\EFI\Linux\`+bootMachineID+`-6.5.efi`, ""),
 		bootEntry(13):                       bootEntryOf(1, "Shell", "0406140083a5047c3e9e1c4fad65e05268d0b4d1", "", ""),
+		bootEntry(14):                       bootEntryOf(1, "debian", efiElsewhere, `\EFI\debian\shimx64.efi`, ""),
+		bootEntry(15):                       bootEntryOf(1, "Windows", efiElsewhere, `\EFI\Microsoft\Boot\bootmgfw.efi`, ""),
 		esp + "debian/shimx64.efi":          "MZ",
 		esp + "xen/xen-4.20-amd64.efi":      "MZ",
 		esp + "xen/xen.efi":                 "MZ",
@@ -160,45 +165,49 @@ func TestCollectNextBoot(t *testing.T) {
 		"no such files":                {machine{menu: snippets}, "", NextBoot{Firmware: unread, Loader: "GRUB", Title: "Debian GNU/Linux", Source: menu, Line: 4, File: "/boot/vmlinuz-6.12"}},
 
 		// What the firmware says.
-		"Debian first":              {efi(firmware(0, 0, 1), nil), "", starting(boots, `EFI starts Boot0000 (\EFI\debian\shimx64.efi) first`)},
-		"no menu for it":            {efi(firmware(0, 0, 1), machine{menu: gone}), "", NextBoot{Firmware: `EFI starts Boot0000 (\EFI\debian\shimx64.efi) first`, Why: "no menu of GRUB was found in /boot/grub or /boot/grub2"}},
-		"a menu beside GRUB":        {efi(firmware(0, 0, 1), machine{menu: grubMenu, beside: second}), "", starting(there, `EFI starts Boot0000 (\EFI\debian\shimx64.efi) first`)},
-		"what leads to the menu":    {efi(firmware(0, 0, 1), machine{beside: "configfile $prefix/grub.cfg\n"}), "", starting(boots, `EFI starts Boot0000 (\EFI\debian\shimx64.efi) first`)},
-		"beside a GRUB that is not": {efi(firmware(0, 0, 1), machine{"/boot/efi/EFI/other/grub.cfg": grubMenu}), "", starting(boots, `EFI starts Boot0000 (\EFI\debian\shimx64.efi) first`)},
-		"the only menu":             {machine{beside: second, "/boot/efi/EFI/a/grub.cfg": "configfile x\n"}, "", starting(there, unread)},
-		"one of two menus":          {machine{beside: second, "/boot/efi/EFI/a/grub.cfg": grubMenu}, "", NextBoot{Firmware: unread, Why: "no menu of GRUB was found in /boot/grub or /boot/grub2"}},
-		"Xen first":                 {efi(firmware(0, 1, 0), nil), "", starting(alone, `EFI starts Boot0001 (\efi\XEN\xen-4.20-amd64.efi) first`)},
-		"Xen once":                  {efi(firmware(0, 0, 1), machine{bootNext: efiNumbers(1)}), "", starting(alone, `EFI starts Boot0001 (\efi\XEN\xen-4.20-amd64.efi) next, once, as BootNext says`)},
-		"once what is not there":    {efi(firmware(0, 0, 1), machine{bootNext: efiNumbers(99)}), "", starting(boots, `EFI starts Boot0000 (\EFI\debian\shimx64.efi) first`)},
-		"the network once":          {efi(firmware(0, 0, 1), machine{bootNext: efiNumbers(3)}), "", NextBoot{Why: "EFI starts Boot0003 (the network) next, once, as BootNext says, and what that boots cannot be told"}},
-		"systemd-boot first":        {efi(firmware(0, 2, 0), machine{loaderInfo: efiVariable("GRUB 2.12")}), "", NextBoot{Why: `EFI starts Boot0002 (\EFI\systemd\systemd-bootx64.efi) first, and what systemd-boot boots cannot be told`}},
-		"GRUB, not systemd-boot":    {efi(firmware(2, 0, 2), machine{loaderInfo: efiVariable("systemd-boot 252.22")}), "", starting(boots, `EFI starts Boot0000 (\EFI\debian\shimx64.efi) first`)},
-		"shim starts systemd-boot":  {efi(firmware(0, 0, 2), machine{loaderInfo: efiVariable("systemd-boot 252.22")}), "", NextBoot{Why: "systemd-boot 252.22 started this machine, and its entries are not read"}},
-		"the network in vain":       {efi(firmware(0, 7, 10, 3, 4, 0, 1), nil), "", starting(boots, `EFI tries Boot0003 (the network) and Boot0004 (a removable medium), which started nothing this time, then Boot0000 (\EFI\debian\shimx64.efi)`)},
-		"a new Xen behind it":       {efi(firmware(0, 3, 1, 0), nil), "", starting(alone, `EFI tries Boot0003 (the network), which started nothing this time, then Boot0001 (\efi\XEN\xen-4.20-amd64.efi)`)},
-		"the network, and no word":  {efi(firmware(-1, 3, 0), nil), "", NextBoot{Why: "EFI tries Boot0003 (the network) first, and whether that starts anything cannot be told"}},
-		"from the network":          {efi(firmware(3, 3, 0), nil), "", NextBoot{Why: "EFI starts Boot0003 (the network) first, and what that boots cannot be told"}},
-		"a file that is gone":       {efi(firmware(0, 6, 0), nil), "", starting(boots, `EFI tries Boot0006 (\EFI\Microsoft\Boot\bootmgfw.efi), which started nothing this time, then Boot0000 (\EFI\debian\shimx64.efi)`)},
-		"a partition not mounted":   {efi(unmounted(firmware(0, 1, 0)), machine{cfg: gone, "/boot/efi/": ""}), "", NextBoot{Firmware: `EFI starts Boot0001 (\efi\XEN\xen-4.20-amd64.efi) first`, Loader: "xen.efi", Why: "xen.efi could not be found on the EFI system partition"}},
-		"no partition to look at":   {efi(firmware(0, 6, 0), nil), "/boot/efi", NextBoot{Why: `EFI starts Boot0006 (\EFI\Microsoft\Boot\bootmgfw.efi) first, and what Windows' boot manager boots cannot be told`}},
-		"a default loader":          {efi(firmware(9, 9, 0), nil), "", starting(boots, `EFI starts Boot0009 (\EFI\BOOT\BOOTX64.EFI) first, which is taken for GRUB`)},
-		"that gives its name":       {efi(firmware(9, 9, 0), machine{loaderInfo: efiVariable("GRUB 2.12")}), "", starting(boots, `EFI starts Boot0009 (\EFI\BOOT\BOOTX64.EFI) first`)},
-		"and it is another":         {efi(firmware(5, 5, 0), machine{loaderInfo: efiVariable("rEFInd 0.14")}), "", NextBoot{Why: "rEFInd 0.14 started this machine, and its entries are not read"}},
-		"firmware that is updated":  {efi(firmware(0, 0), machine{bootNext: efiNumbers(8)}), "", NextBoot{Why: `EFI starts Boot0008 (\EFI\debian\shimx64.efi) next, once, as BootNext says, and what \fwupdx64.efi boots cannot be told`}},
-		"a kernel of its own":       {efi(firmware(0, 12, 0), nil), "", NextBoot{Why: `EFI starts Boot000C (\EFI\Linux\xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-6.5.efi) first, and what xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-6.5.efi boots cannot be told`}},
-		"a shell":                   {efi(firmware(0, 13, 0), nil), "", NextBoot{Why: "EFI starts Boot000D (a program of the firmware) first, and what that boots cannot be told"}},
-		"Xen with arguments":        {efi(firmware(0, 11, 0), nil), "", NextBoot{Firmware: `EFI starts Boot000B (\EFI\xen\xen-4.20-amd64.efi) first`, Loader: "xen.efi", Why: "xen.efi is given arguments by its boot entry, which are not followed"}},
-		"Xen that carries its own":  {efi(firmware(0, 1), machine{cfg: gone}), "", NextBoot{Firmware: `EFI starts Boot0001 (\efi\XEN\xen-4.20-amd64.efi) first`, Loader: "xen.efi", Why: "no configuration is beside /boot/efi/EFI/xen/xen-4.20-amd64.efi, and what it carries itself is not read"}},
-		"Xen without a section":     {efi(firmware(0, 1), machine{cfg: "[a]\nkernel=x\n"}), "", NextBoot{Firmware: `EFI starts Boot0001 (\efi\XEN\xen-4.20-amd64.efi) first`, Loader: "xen.efi", Source: cfg, Why: cfg + " has no section that boots by default"}},
-		"Xen that nobody may read":  {efi(firmware(0, 1), nil), cfg, NextBoot{Firmware: `EFI starts Boot0001 (\efi\XEN\xen-4.20-amd64.efi) first`, Loader: "xen.efi", Source: cfg, Why: cfg + " could not be read: the kernel refused to let it be read"}},
-		"no entry that is any":      {efi(firmware(0, 7, 10, 99), nil), "", starting(boots, "EFI's boot order has no entry that can be followed, so the files of boot loaders tell what starts")},
-		"an order that is torn":     {efi(firmware(0), machine{bootOrder: "\x07\x00\x00\x00\x01"}), "", starting(boots, "EFI's boot order could not be read (ends within a number), so the files of boot loaders tell what starts")},
-		"an entry that is torn":     {efi(firmware(0, 1, 0), machine{bootEntry(1): "\x07\x00\x00\x00\x01\x00"}), "", NextBoot{Why: "EFI tries Boot0001 first, and that could not be read (no boot entry of EFI's)"}},
-		"an entry nobody may read":  {efi(firmware(0, 1, 0), nil), bootEntry(1), NextBoot{Why: "EFI tries Boot0001 first, and that could not be read (the kernel refused to let it be read)"}},
-		"nobody may read BootNext":  {efi(firmware(0, 1, 0), machine{bootNext: efiNumbers(0)}), bootNext, NextBoot{Why: "what EFI starts next, by its variable BootNext, could not be read (the kernel refused to let it be read)"}},
-		"a torn BootNext":           {efi(firmware(0, 1, 0), machine{bootNext: "\x07\x00\x00\x00\x00"}), "", NextBoot{Why: "what EFI starts next, by its variable BootNext, could not be read (5 bytes, not 6)"}},
-		"once what is torn":         {efi(firmware(0, 1, 0), machine{bootNext: efiNumbers(6), bootEntry(6): "x"}), "", NextBoot{Why: "EFI starts Boot0006 next, as BootNext says, and that could not be read (no boot entry of EFI's)"}},
-		"nobody may read the order": {efi(firmware(0, 1, 0), nil), bootOrder, starting(boots, "EFI's boot order could not be read (the kernel refused to let it be read), so the files of boot loaders tell what starts")},
+		"Debian first":               {efi(firmware(0, 0, 1), nil), "", starting(boots, `EFI starts Boot0000 (\EFI\debian\shimx64.efi) first`)},
+		"no menu for it":             {efi(firmware(0, 0, 1), machine{menu: gone}), "", NextBoot{Firmware: `EFI starts Boot0000 (\EFI\debian\shimx64.efi) first`, Why: "no menu of GRUB was found in /boot/grub or /boot/grub2"}},
+		"a menu beside GRUB":         {efi(firmware(0, 0, 1), machine{menu: grubMenu, beside: second}), "", starting(there, `EFI starts Boot0000 (\EFI\debian\shimx64.efi) first`)},
+		"what leads to the menu":     {efi(firmware(0, 0, 1), machine{beside: "configfile $prefix/grub.cfg\n"}), "", starting(boots, `EFI starts Boot0000 (\EFI\debian\shimx64.efi) first`)},
+		"beside a GRUB that is not":  {efi(firmware(0, 0, 1), machine{"/boot/efi/EFI/other/grub.cfg": grubMenu}), "", starting(boots, `EFI starts Boot0000 (\EFI\debian\shimx64.efi) first`)},
+		"the only menu":              {machine{beside: second, "/boot/efi/EFI/a/grub.cfg": "configfile x\n"}, "", starting(there, unread)},
+		"one of two menus":           {machine{beside: second, "/boot/efi/EFI/a/grub.cfg": grubMenu}, "", NextBoot{Firmware: unread, Why: "no menu of GRUB was found in /boot/grub or /boot/grub2"}},
+		"Xen first":                  {efi(firmware(0, 1, 0), nil), "", starting(alone, `EFI starts Boot0001 (\efi\XEN\xen-4.20-amd64.efi) first`)},
+		"Xen once":                   {efi(firmware(0, 0, 1), machine{bootNext: efiNumbers(1)}), "", starting(alone, `EFI starts Boot0001 (\efi\XEN\xen-4.20-amd64.efi) next, once, as BootNext says`)},
+		"once what is not there":     {efi(firmware(0, 0, 1), machine{bootNext: efiNumbers(99)}), "", starting(boots, `EFI starts Boot0000 (\EFI\debian\shimx64.efi) first`)},
+		"the network once":           {efi(firmware(0, 0, 1), machine{bootNext: efiNumbers(3)}), "", NextBoot{Why: "EFI starts Boot0003 (the network) next, once, as BootNext says, and what that boots cannot be told"}},
+		"systemd-boot first":         {efi(firmware(0, 2, 0), machine{loaderInfo: efiVariable("GRUB 2.12")}), "", NextBoot{Why: `EFI starts Boot0002 (\EFI\systemd\systemd-bootx64.efi) first, and what systemd-boot boots cannot be told`}},
+		"GRUB, not systemd-boot":     {efi(firmware(2, 0, 2), machine{loaderInfo: efiVariable("systemd-boot 252.22")}), "", starting(boots, `EFI starts Boot0000 (\EFI\debian\shimx64.efi) first`)},
+		"shim starts systemd-boot":   {efi(firmware(0, 0, 2), machine{loaderInfo: efiVariable("systemd-boot 252.22")}), "", NextBoot{Why: "systemd-boot 252.22 started this machine, and its entries are not read"}},
+		"the network in vain":        {efi(firmware(0, 7, 10, 3, 4, 0, 1), nil), "", starting(boots, `EFI tries Boot0003 (the network) and Boot0004 (a removable medium), which started nothing this time, then Boot0000 (\EFI\debian\shimx64.efi)`)},
+		"a new Xen behind it":        {efi(firmware(0, 3, 1, 0), nil), "", starting(alone, `EFI tries Boot0003 (the network), which started nothing this time, then Boot0001 (\efi\XEN\xen-4.20-amd64.efi)`)},
+		"the network, and no word":   {efi(firmware(-1, 3, 0), nil), "", NextBoot{Why: "EFI tries Boot0003 (the network) first, and whether that starts anything cannot be told"}},
+		"from the network":           {efi(firmware(3, 3, 0), nil), "", NextBoot{Why: "EFI starts Boot0003 (the network) first, and what that boots cannot be told"}},
+		"a file that is gone":        {efi(firmware(0, 6, 0), nil), "", starting(boots, `EFI tries Boot0006 (\EFI\Microsoft\Boot\bootmgfw.efi), which started nothing this time, then Boot0000 (\EFI\debian\shimx64.efi)`)},
+		"a partition not mounted":    {efi(unmounted(firmware(0, 1, 0)), machine{cfg: gone, "/boot/efi/": ""}), "", NextBoot{Firmware: `EFI starts Boot0001 (\efi\XEN\xen-4.20-amd64.efi) first`, Loader: "xen.efi", Why: "xen.efi could not be found on the EFI system partition"}},
+		"no partition to look at":    {efi(firmware(0, 6, 0), nil), "/boot/efi", NextBoot{Why: `EFI starts Boot0006 (\EFI\Microsoft\Boot\bootmgfw.efi) first, and what Windows' boot manager boots cannot be told`}},
+		"a default loader":           {efi(firmware(9, 9, 0), nil), "", starting(boots, `EFI starts Boot0009 (\EFI\BOOT\BOOTX64.EFI) first, which is taken for GRUB`)},
+		"that gives its name":        {efi(firmware(9, 9, 0), machine{loaderInfo: efiVariable("GRUB 2.12")}), "", starting(boots, `EFI starts Boot0009 (\EFI\BOOT\BOOTX64.EFI) first`)},
+		"and it is another":          {efi(firmware(5, 5, 0), machine{loaderInfo: efiVariable("rEFInd 0.14")}), "", NextBoot{Why: "rEFInd 0.14 started this machine, and its entries are not read"}},
+		"firmware that is updated":   {efi(firmware(0, 0), machine{bootNext: efiNumbers(8)}), "", NextBoot{Why: `EFI starts Boot0008 (\EFI\debian\shimx64.efi) next, once, as BootNext says, and what \fwupdx64.efi boots cannot be told`}},
+		"a kernel of its own":        {efi(firmware(0, 12, 0), nil), "", NextBoot{Why: `EFI starts Boot000C (\EFI\Linux\xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-6.5.efi) first, and what xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-6.5.efi boots cannot be told`}},
+		"another disk":               {efi(firmware(0, 14, 0), nil), "", NextBoot{Why: `EFI starts Boot000E (\EFI\debian\shimx64.efi) first, from another partition than the one that started this machine, and what that boots cannot be told`}},
+		"another disk's Windows":     {efi(firmware(0, 15, 0), nil), "", NextBoot{Why: `EFI starts Boot000F (\EFI\Microsoft\Boot\bootmgfw.efi) first, from another partition than the one that started this machine, and what that boots cannot be told`}},
+		"another disk once":          {efi(firmware(0, 0, 1), machine{bootNext: efiNumbers(14)}), "", NextBoot{Why: `EFI starts Boot000E (\EFI\debian\shimx64.efi) next, once, as BootNext says, from another partition than the one that started this machine, and what that boots cannot be told`}},
+		"another disk, as this time": {efi(firmware(14, 14, 0), nil), "", starting(boots, `EFI starts Boot000E (\EFI\debian\shimx64.efi) first`)},
+		"a shell":                    {efi(firmware(0, 13, 0), nil), "", NextBoot{Why: "EFI starts Boot000D (a program of the firmware) first, and what that boots cannot be told"}},
+		"Xen with arguments":         {efi(firmware(0, 11, 0), nil), "", NextBoot{Firmware: `EFI starts Boot000B (\EFI\xen\xen-4.20-amd64.efi) first`, Loader: "xen.efi", Why: "xen.efi is given arguments by its boot entry, which are not followed"}},
+		"Xen that carries its own":   {efi(firmware(0, 1), machine{cfg: gone}), "", NextBoot{Firmware: `EFI starts Boot0001 (\efi\XEN\xen-4.20-amd64.efi) first`, Loader: "xen.efi", Why: "no configuration is beside /boot/efi/EFI/xen/xen-4.20-amd64.efi, and what it carries itself is not read"}},
+		"Xen without a section":      {efi(firmware(0, 1), machine{cfg: "[a]\nkernel=x\n"}), "", NextBoot{Firmware: `EFI starts Boot0001 (\efi\XEN\xen-4.20-amd64.efi) first`, Loader: "xen.efi", Source: cfg, Why: cfg + " has no section that boots by default"}},
+		"Xen that nobody may read":   {efi(firmware(0, 1), nil), cfg, NextBoot{Firmware: `EFI starts Boot0001 (\efi\XEN\xen-4.20-amd64.efi) first`, Loader: "xen.efi", Source: cfg, Why: cfg + " could not be read: the kernel refused to let it be read"}},
+		"no entry that is any":       {efi(firmware(0, 7, 10, 99), nil), "", starting(boots, "EFI's boot order has no entry that can be followed, so the files of boot loaders tell what starts")},
+		"an order that is torn":      {efi(firmware(0), machine{bootOrder: "\x07\x00\x00\x00\x01"}), "", starting(boots, "EFI's boot order could not be read (ends within a number), so the files of boot loaders tell what starts")},
+		"an entry that is torn":      {efi(firmware(0, 1, 0), machine{bootEntry(1): "\x07\x00\x00\x00\x01\x00"}), "", NextBoot{Why: "EFI tries Boot0001 first, and that could not be read (no boot entry of EFI's)"}},
+		"an entry nobody may read":   {efi(firmware(0, 1, 0), nil), bootEntry(1), NextBoot{Why: "EFI tries Boot0001 first, and that could not be read (the kernel refused to let it be read)"}},
+		"nobody may read BootNext":   {efi(firmware(0, 1, 0), machine{bootNext: efiNumbers(0)}), bootNext, NextBoot{Why: "what EFI starts next, by its variable BootNext, could not be read (the kernel refused to let it be read)"}},
+		"a torn BootNext":            {efi(firmware(0, 1, 0), machine{bootNext: "\x07\x00\x00\x00\x00"}), "", NextBoot{Why: "what EFI starts next, by its variable BootNext, could not be read (5 bytes, not 6)"}},
+		"once what is torn":          {efi(firmware(0, 1, 0), machine{bootNext: efiNumbers(6), bootEntry(6): "x"}), "", NextBoot{Why: "EFI starts Boot0006 next, as BootNext says, and that could not be read (no boot entry of EFI's)"}},
+		"nobody may read the order":  {efi(firmware(0, 1, 0), nil), bootOrder, starting(boots, "EFI's boot order could not be read (the kernel refused to let it be read), so the files of boot loaders tell what starts")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := faulty{Root: intelServer().with(test.change).root(), errs: map[string]error{}}

@@ -3,7 +3,7 @@
 // 3.1 and 3.3), as efivarfs shows them, behind four bytes of attributes.
 //
 // Of an entry it keeps what tells which program is started. Descriptions,
-// partitions, addresses and serial numbers identify a machine; they are passed
+// identifiers of partitions, addresses and serial numbers identify a machine; they are passed
 // over.
 package efiboot
 
@@ -11,6 +11,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strings"
 	"unicode/utf16"
@@ -71,6 +72,9 @@ type Option struct {
 	Active bool // tried when its turn comes
 	App    bool // a program such as the firmware's setup: never tried by itself
 	Path   []Node
+	// Partition tells the partitions of a machine apart, except for one pair in
+	// 255, and says nothing else of them; 0 where the path names none.
+	Partition byte
 	// File is the path of the program on its medium, with backslashes; empty
 	// where the entry names only a medium or a device.
 	File string
@@ -186,10 +190,29 @@ func (o *Option) walk(b []byte) error {
 			}
 			o.File += part
 		}
+		if n == (Node{typeMedia, subHardDrive}) && o.Partition == 0 {
+			o.Partition = partition(b[4:size])
+		}
 		o.Path = append(o.Path, n)
 		b = b[size:]
 	}
 	return errors.New("its device path does not end")
+}
+
+// partition makes one number of a partition's and its signature (section
+// 10.3.5.1). Encode leaves that number alone.
+func partition(data []byte) byte {
+	const number, signature, size = 4, 20, 38 // start and length stand between the two
+	switch len(data) {
+	case 1:
+		return data[0]
+	case size:
+		sum := fnv.New32a()
+		_, _ = sum.Write(data[:number])
+		_, _ = sum.Write(data[signature:]) // never fails
+		return byte(1 + sum.Sum32()%255)
+	}
+	return 0
 }
 
 // arguments takes what is behind the path: for a loader of Linux or Xen it is
@@ -216,11 +239,14 @@ func (o *Option) arguments(b []byte) {
 func (o *Option) Encode() []byte {
 	le := binary.LittleEndian
 	var path []byte
-	file := o.File
+	file, partition := o.File, o.Partition
 	for _, n := range o.Path {
 		var data []byte
-		if n == (Node{typeMedia, subFile}) {
+		switch {
+		case n == (Node{typeMedia, subFile}):
 			data, file = encode(file), "" // the first has it whole
+		case n == (Node{typeMedia, subHardDrive}) && partition != 0:
+			data, partition = []byte{partition}, 0
 		}
 		path = le.AppendUint16(append(path, n.Type, n.SubType), uint16(4+len(data)))
 		path = append(path, data...)

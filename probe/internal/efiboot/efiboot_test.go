@@ -57,14 +57,14 @@ func TestParse(t *testing.T) {
 		want   Option
 		medium Medium
 	}{
-		"debian":       {option(t, "01000000", "debian", disk+file(`\EFI\debian\shimx64.efi`)+ends, ""), Option{Active: true, Path: []Node{hd, to}, File: `\EFI\debian\shimx64.efi`}, Disk},
-		"inactive":     {option(t, "00000000", "old", disk+file(`\x.efi`)+ends, "0000"), Option{Path: []Node{hd, to}, File: `\x.efi`}, Disk},
-		"arguments":    {option(t, "01000000", "fw", disk+file(`\EFI\debian\shimx64.efi`)+ends, utf16le(`\fwupdx64.efi`)+"0000"), Option{Active: true, Path: []Node{hd, to}, File: `\EFI\debian\shimx64.efi`, Arguments: `\fwupdx64.efi`}, Disk},
-		"not ended":    {option(t, "01000000", "xen", disk+file(`\xen.efi`)+ends, utf16le(`xen.efi -cfg=a.cfg`)), Option{Active: true, Path: []Node{hd, to}, File: `\xen.efi`, Arguments: "xen.efi -cfg=a.cfg"}, Disk},
-		"marks":        {option(t, "01000000", "hd", disk+ends, "4eac0881119f594d850ee21a522c59b2"), Option{Active: true, Path: []Node{hd}, Data: 16}, Disk},
-		"an odd mark":  {option(t, "01000000", "RC", disk+ends, "525843"), Option{Active: true, Path: []Node{hd}, Data: 3}, Disk},
-		"two nodes":    {option(t, "01000000", "two", disk+file(`\EFI\`)+file(`\debian`)+file(`grubx64.efi`)+ends, ""), Option{Active: true, Path: []Node{hd, to, to, to}, File: `\EFI\debian\grubx64.efi`}, Disk},
-		"two paths":    {option(t, "01000000", "two", disk+file(`\a.efi`)+ends+file(`\b.efi`)+ends, ""), Option{Active: true, Path: []Node{hd, to}, File: `\a.efi`}, Disk},
+		"debian":       {option(t, "01000000", "debian", disk+file(`\EFI\debian\shimx64.efi`)+ends, ""), Option{Active: true, Path: []Node{hd, to}, Partition: 114, File: `\EFI\debian\shimx64.efi`}, Disk},
+		"inactive":     {option(t, "00000000", "old", disk+file(`\x.efi`)+ends, "0000"), Option{Path: []Node{hd, to}, Partition: 114, File: `\x.efi`}, Disk},
+		"arguments":    {option(t, "01000000", "fw", disk+file(`\EFI\debian\shimx64.efi`)+ends, utf16le(`\fwupdx64.efi`)+"0000"), Option{Active: true, Path: []Node{hd, to}, Partition: 114, File: `\EFI\debian\shimx64.efi`, Arguments: `\fwupdx64.efi`}, Disk},
+		"not ended":    {option(t, "01000000", "xen", disk+file(`\xen.efi`)+ends, utf16le(`xen.efi -cfg=a.cfg`)), Option{Active: true, Path: []Node{hd, to}, Partition: 114, File: `\xen.efi`, Arguments: "xen.efi -cfg=a.cfg"}, Disk},
+		"marks":        {option(t, "01000000", "hd", disk+ends, "4eac0881119f594d850ee21a522c59b2"), Option{Active: true, Path: []Node{hd}, Partition: 114, Data: 16}, Disk},
+		"an odd mark":  {option(t, "01000000", "RC", disk+ends, "525843"), Option{Active: true, Path: []Node{hd}, Partition: 114, Data: 3}, Disk},
+		"two nodes":    {option(t, "01000000", "two", disk+file(`\EFI\`)+file(`\debian`)+file(`grubx64.efi`)+ends, ""), Option{Active: true, Path: []Node{hd, to, to, to}, Partition: 114, File: `\EFI\debian\grubx64.efi`}, Disk},
+		"two paths":    {option(t, "01000000", "two", disk+file(`\a.efi`)+ends+file(`\b.efi`)+ends, ""), Option{Active: true, Path: []Node{hd, to}, Partition: 114, File: `\a.efi`}, Disk},
 		"network":      {option(t, "01000000", "UEFI PXEv4 (MAC:525400123456)", "02010c00d041030a00000000 01010600 0003"+mac+"030c1b00"+strings.Repeat("00", 23)+ends, ""), Option{Active: true, Path: []Node{{2, 1}, {1, 1}, {3, 11}, {3, 12}}}, Network},
 		"a USB stick":  {option(t, "01000000", "UEFI USB", "030506000100"+ends, ""), Option{Active: true, Path: []Node{{3, 5}}}, Removable},
 		"a disc":       {option(t, "01000000", "UEFI DVD", "04021800"+strings.Repeat("00", 20)+ends, ""), Option{Active: true, Path: []Node{{4, 2}}}, Removable},
@@ -130,6 +130,24 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+// Partitions of two disks are told apart, also when their identifiers are gone.
+func TestPartition(t *testing.T) {
+	seen := map[byte]string{}
+	for _, path := range []string{disk, strings.Replace(disk, "1122", "1123", 1), strings.Replace(disk, "01000000", "02000000", 1), "0401 0500 07", mac} {
+		o, err := Parse(option(t, "01000000", "x", path+ends, ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other, ok := seen[o.Partition]; ok || (o.Partition == 0) != (path == mac) {
+			t.Errorf("%s: %d, as %q", path, o.Partition, other)
+		}
+		seen[o.Partition] = path
+		if again, err := Parse(o.Encode()); err != nil || again.Partition != o.Partition {
+			t.Errorf("%s: %+v, %v", path, again, err)
+		}
+	}
+}
+
 // An entry stays the same when it is written without what identifies a machine,
 // and what is written has no byte of that.
 func FuzzParse(f *testing.F) {
@@ -156,7 +174,7 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%+v", o)
 		}
 		// Everything that is written follows from the entry.
-		if most := 10 + 4*(len(o.Path)+1) + 2*(len(o.Path)+1)*2 + 2*len(o.File) + 2*len(o.Arguments) + o.Data; len(clean) > most {
+		if most := 10 + 4*(len(o.Path)+1) + 2*(len(o.Path)+1)*2 + 2*len(o.File) + 2*len(o.Arguments) + o.Data + 1; len(clean) > most {
 			t.Errorf("%d bytes, at most %d are the entry's", len(clean), most)
 		}
 	})
