@@ -483,6 +483,23 @@ func module(name string) sign {
 		})
 }
 
+// serves is a kind of device that a module of dom0's kernel serves to a guest
+// now. That the module is there means that it could.
+func serves(kind, moduleName string) sign {
+	there := module(moduleName)
+	now := dom0("devices served from here", func(u *facts.Userspace) facts.Observed[[]string] { return u.Backends },
+		func(kinds []string) bool { return slices.Contains(kinds, kind) }, list)
+	return func(j *judging) reading {
+		r := now(j)
+		if r.use != Yes {
+			if m := there(j); m.use == No {
+				return m
+			}
+		}
+		return r
+	}
+}
+
 func plain(s string) string { return s }
 
 func list(s []string) string { return strings.Join(s, ", ") }

@@ -63,6 +63,13 @@ func loaded(name string) func(*facts.Host) {
 	return func(h *facts.Host) { h.Userspace.Modules = facts.Is([]string{name}, "/sys/module") }
 }
 
+// serving makes dom0 serve some kinds of device, with every module there.
+func serving(kinds ...string) func(*facts.Host) {
+	return userspace(func(u *facts.Userspace) {
+		u.Modules, u.Backends = facts.Is([]string{"xen_netback", "xen_scsiback"}, "/sys/module"), facts.Is(kinds, "/sys/bus/xen-backend")
+	})
+}
+
 func pool(scheduler string) func(*facts.Host) {
 	return func(h *facts.Host) {
 		h.Xen.Pools = facts.Is([]facts.CPUPool{{Scheduler: scheduler, Granularity: "cpu"}}, "hypercall")
@@ -141,7 +148,8 @@ var usageFixtures = []fixture{
 	{row: "blkback--netbsd-xbdback", on: userspace(func(u *facts.Userspace) { u.System = facts.Is("NetBSD", "uname") }), ruledOut: true},
 	{row: "netback--netbsd-xennetback", on: userspace(func(u *facts.Userspace) { u.System = facts.Is("NetBSD", "uname") }), ruledOut: true},
 	{row: "pv-console-xenconsoled", on: runsProgram("xenconsoled"), off: runsProgram("xl")},
-	{row: "pv-scsi-protocol-backend--linux", on: loaded("xen_scsiback"), off: loaded("xen_netback")},
+	{row: "pv-scsi-protocol-backend--linux", on: serving("vif", "vscsi"), off: loaded("xen_netback")},
+	{row: "pv-scsi-protocol-backend--linux", off: serving("vif")},
 	{row: "kconfig-expert", on: config("CONFIG_EXPERT", "y"), off: config("CONFIG_EXPERT", "n")},
 	{row: "live-patching--x86", on: func(h *facts.Host) {
 		h.Xen.LivePatches = facts.Is([]facts.LivePatch{{Name: "xsa", State: "applied"}}, "hypercall")

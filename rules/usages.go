@@ -163,8 +163,8 @@ var usages = []usage{
 		do: "The kernel's network backend serves every vif."},
 	{rows: []string{"pv-console-xenconsoled"}, whole: true, on: []sign{process("xenconsoled")},
 		do: "xenconsoled is part of every dom0."},
-	{rows: []string{"pv-scsi-protocol-backend"}, whole: true, off: []sign{notSystem("Linux")}, on: []sign{module("xen_scsiback")},
-		do: "Unload the module xen-scsiback."},
+	{rows: []string{"pv-scsi-protocol-backend"}, whole: true, off: []sign{notSystem("Linux")}, on: []sign{serves("vscsi", "xen_scsiback")},
+		do: "Take the vscsi devices away from the guests, and unload the module xen-scsiback."},
 
 	// Security
 	{rows: []string{"kconfig-expert"}, whole: true, on: []sign{expert},
