@@ -202,7 +202,7 @@ var qosRule = Rule{
 
 // qosTold and itsTold tell whether Xen uses what the hardware has.
 var (
-	qosTold = sub("psr", "cmt", "cat", "cdp", "mba")
+	qosTold = sub("psr", "cmt", "cat", "cdp", "mba").unless(unbuilt("CONFIG_X86_PSR", "4.20"))
 	itsTold = built("CONFIG_HAS_ITS", "").or(console("ITS", "its"))
 )
 

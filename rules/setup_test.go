@@ -21,6 +21,16 @@ func TestSetUpOutweighsHardware(t *testing.T) {
 	physical := func(words ...string) func(*facts.Host) {
 		return func(h *facts.Host) { h.Xen.Physical = facts.Is(words, "xl info") }
 	}
+	with := func(line string, symbols ...string) *facts.Host {
+		return x86(func(h *facts.Host) {
+			bootLine(line)(h)
+			b := facts.BuildConfig{Symbols: map[string]string{"CONFIG_HVM": "y", "CONFIG_INTEL_IOMMU": "y"}}
+			for i := 0; i < len(symbols); i += 2 {
+				b.Symbols[symbols[i]] = symbols[i+1]
+			}
+			h.Xen.BuildConfig = facts.Is(b, "--xen-config")
+		})
+	}
 	hidden := func(h *facts.Host) { h.Xen.Physical = unknown[[]string]() }
 	for _, tt := range []struct {
 		name   string
@@ -60,12 +70,20 @@ func TestSetUpOutweighsHardware(t *testing.T) {
 		{"PV dom0 after all", bare("dom0=pvh dom0=pv"), "host", GradeSupported, "x86pvh--dom0", Judged, No},
 		{"PV dom0 by negation", bare("dom0=no-pvh"), "host", GradeSupported, "x86pvh--dom0", Judged, No},
 		{"PVH dom0 with the next boot", running(bootLine("dom0=pvh")), "host", GradeConditional, "x86pvh--dom0", Judged, Yes},
+		{"QoS without its code", x86(func(h *facts.Host) {
+			bootLine("psr=cat")(h)
+			h.CPU.X86.QoS = facts.Is([]string{"cat_l3"}, "/proc/cpuinfo")
+			h.Xen.BuildConfig = facts.Is(facts.BuildConfig{Symbols: map[string]string{"CONFIG_HVM": "y"}}, "--xen-config")
+		}), "host", GradeSupported, "x86intel-platform-qos-technologies", Judged, No},
 		{"ACPI off", bare("acpi=off"), "host", GradeSupported, "host-acpi-via-domain-0--x86-pv", NotApplicable, No},
 
 		{"a scheduler that Xen does not know", bare("sched=Null"), "host", GradeSupported, "null-scheduler", Unknown, Maybe},
 		{"no name of a scheduler", bare("sched="), "host", GradeSupported, "credit2-scheduler", Unknown, Maybe},
 		{"a module that Xen does not know", bare("xsm=flask xsm=Silo"), "host", GradeNotSecurity, "flask-xsm-module", Judged, Yes},
 		{"a module that nobody knows", bare("xsm=Flask"), "host", GradeSupported, "flask-xsm-module", Unknown, Maybe},
+		{"a scheduler that is not built", with("sched=null", "CONFIG_SCHED_DEFAULT", "rtds", "CONFIG_SCHED_RTDS", "y"), "host", GradeNotSecurity, "rtds-based-scheduler", Judged, Yes},
+		{"a module that is not built", with("xsm=silo", "CONFIG_XSM", "y", "CONFIG_XSM_FLASK", "y", "CONFIG_XSM_FLASK_DEFAULT", "y"), "host", GradeNotSecurity, "flask-xsm-module", Judged, Yes},
+		{"a module that is built", with("xsm=silo", "CONFIG_XSM", "y", "CONFIG_XSM_FLASK", "y", "CONFIG_XSM_FLASK_DEFAULT", "y", "CONFIG_XSM_SILO", "y"), "host", GradeSupported, "flask-xsm-module", Judged, No},
 		{"FLASK off", bare("xsm=flask flask=disabled"), "host", GradeSupported, "flask-xsm-module", Judged, No},
 		{"FLASK on again", bare("xsm=flask flask=disabled flask=permissive"), "host", GradeNotSecurity, "flask-xsm-module", Judged, Yes},
 		{"vPMU by a feature", bare("vpmu=rtm-abort,ipc"), "host", GradeNotSecurity, "vpmu--x86-hvm", Judged, Yes},

@@ -379,8 +379,19 @@ func kconfig(symbol, since string, values ...string) sign {
 func built(symbol, since string) sign   { return kconfig(symbol, since, "y") }
 func unbuilt(symbol, since string) sign { return kconfig(symbol, since, "n") }
 
-// schedulers are the names that Xen gives its schedulers.
-var schedulers = []string{"credit", "credit2", "rtds", "arinc653", "null"}
+// hasScheduler reports whether Xen knows a scheduler by a name, as far as its
+// build is known.
+func (j *judging) hasScheduler(name string) bool {
+	missing, ok := schedulerUnbuilt[name]
+	return ok && missing(j).use != Yes
+}
+
+// schedulerUnbuilt holds the schedulers, and what tells that one is left out of
+// a build.
+var schedulerUnbuilt = map[string]sign{
+	"credit": unbuilt("CONFIG_SCHED_CREDIT", ""), "credit2": unbuilt("CONFIG_SCHED_CREDIT2", ""), "rtds": unbuilt("CONFIG_SCHED_RTDS", ""),
+	"arinc653": unbuilt("CONFIG_SCHED_ARINC653", ""), "null": unbuilt("CONFIG_SCHED_NULL", ""),
+}
 
 // scheduler is a scheduler that some cpupool, or the boot, uses.
 func scheduler(name string) sign {
@@ -405,7 +416,7 @@ func scheduler(name string) sign {
 		}
 		l, o := j.line()
 		// Xen falls back to the build's default for a name that it does not know.
-		if v, given := l.String("sched"); o.IsKnown() && given && slices.Contains(schedulers, v) {
+		if v, given := l.String("sched"); o.IsKnown() && given && j.hasScheduler(v) {
 			return verdictOf(v == name, Seen{What: what + " (sched=)", Value: v, Source: o.Source})
 		}
 		b, ok := x.BuildConfig.Get()

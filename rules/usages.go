@@ -190,7 +190,7 @@ var usages = []usage{
 		do: "xsm=silo or xsm=dummy on Xen's command line chooses another module."},
 	{rows: []string{"flask-default-policy"}, off: []sign{unbuilt("CONFIG_XSM", ""), flaskUnbuilt, unbuilt("CONFIG_XSM_FLASK_POLICY", "4.12"), xsmModuleOther("flask")},
 		do: "Give Xen a policy of its own as a boot module."},
-	{rows: []string{"silo-xsm-module"}, whole: true, off: []sign{unbuilt("CONFIG_XSM", ""), unbuilt("CONFIG_XSM_SILO", "4.12")}, on: []sign{xsmModule("silo")},
+	{rows: []string{"silo-xsm-module"}, whole: true, off: []sign{unbuilt("CONFIG_XSM", ""), siloUnbuilt}, on: []sign{xsmModule("silo")},
 		do: "xsm= on Xen's command line chooses the module."},
 
 	// Virtual hardware
@@ -400,6 +400,9 @@ var accessUnbuilt = unbuilt("CONFIG_MEM_ACCESS", "")
 // flaskUnbuilt is FLASK left out; the symbol was CONFIG_FLASK before 4.12.
 var flaskUnbuilt = renamed("4.12", unbuilt("CONFIG_FLASK", ""), unbuilt("CONFIG_XSM_FLASK", ""))
 
+// siloUnbuilt is SILO left out, likewise.
+var siloUnbuilt = renamed("4.12", unbuilt("CONFIG_SILO", ""), unbuilt("CONFIG_XSM_SILO", ""))
+
 // xsmModule is the security module in force: xsm= says, else the build's
 // default.
 func xsmModule(name string) sign { return xsmIs(name, true) }
@@ -433,16 +436,22 @@ var (
 	flaskOnConsole = console("FLASK", "flask enforcing", "flask permissive")
 )
 
-// xsmOption returns the module that xsm= chooses. A word that names none leaves
-// an earlier choice in force.
-func xsmOption(l xencmdline.Line) (module string, given bool) {
+// xsmOption returns the module that xsm= chooses. A word that names none of this
+// build leaves an earlier choice in force.
+func xsmOption(j *judging, l xencmdline.Line) (module string, given bool) {
 	for _, o := range l.All("xsm") {
-		if !o.Negated && slices.Contains([]string{"dummy", "flask", "silo"}, o.Value) {
-			module, given = o.Value, true
+		missing, isModule := xsmUnbuilt[o.Value]
+		if o.Negated || !isModule || missing != nil && missing(j).use == Yes {
+			continue
 		}
+		module, given = o.Value, true
 	}
 	return module, given
 }
+
+// xsmUnbuilt holds the modules, and what tells that one is left out of a build;
+// the dummy is in all.
+var xsmUnbuilt = map[string]sign{"dummy": nil, "flask": flaskUnbuilt, "silo": siloUnbuilt}
 
 func xsmIs(name string, want bool) sign {
 	return func(j *judging) reading {
@@ -459,7 +468,7 @@ func xsmIs(name string, want bool) sign {
 				return verdictOf(!want, Seen{What: "flask= on Xen's command line", Value: v, Source: o.Source})
 			}
 		}
-		if v, given := xsmOption(l); o.IsKnown() && given {
+		if v, given := xsmOption(j, l); o.IsKnown() && given {
 			return verdictOf((v == name) == want, Seen{What: what + " (xsm=)", Value: v, Source: o.Source})
 		}
 		b, ok := j.h.Xen.BuildConfig.Get()
@@ -518,6 +527,17 @@ func bootTree(word string) sign {
 func (s sign) or(other sign) sign {
 	return func(j *judging) reading {
 		if r := other(j); r.use == Yes {
+			return r
+		}
+		return s(j)
+	}
+}
+
+// unless is a sign that counts for nothing where another one rules it out.
+func (s sign) unless(other sign) sign {
+	return func(j *judging) reading {
+		if r := other(j); r.use == Yes {
+			r.use = No
 			return r
 		}
 		return s(j)
