@@ -423,6 +423,7 @@ var runningRule = Rule{
 			f.Why = "Xen " + release + v.Extra + " is a version under development; security support begins with a release."
 			f.Do = "Run a released version."
 		case v.Major != j.major || v.Minor != j.minor:
+			f.Title += ", " + release // of many hosts, each release asks for a statement of its own
 			f = unreadable(f, "No statement of Xen "+release+" is known here; what another release's says need not hold for it.")
 			f.Do = "Give the statement of Xen " + release + " with --xen, or name the release to judge by."
 		default:
