@@ -65,7 +65,7 @@ var declarations = []declaration{
 		commandLine("iommu=amd-iommu-perdev-intremap", func(j *judging, l xencmdline.Line) (bool, bool, string) {
 			v, given := l.SubBool("iommu", "amd-iommu-perdev-intremap", true)
 			return given && !v, given, ifGiven(onoff(v), given)
-		}), "Take no-amd-iommu-perdev-intremap out of iommu= on Xen's command line."},
+		}).or(console("global interrupt remapping table of AMD-Vi", "amdvi_global")), "Take no-amd-iommu-perdev-intremap out of iommu= on Xen's command line."},
 	{"USB debug console shared with any domain (dbgp=xhci,share=yes)", commandLineDoc, "x86",
 		commandLine("dbgp=xhci,share=", func(j *judging, l xencmdline.Line) (bool, bool, string) {
 			v, given := l.String("dbgp")

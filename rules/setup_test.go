@@ -188,3 +188,23 @@ func TestRunningXenTells(t *testing.T) {
 		}
 	}
 }
+
+// Before 4.13 Xen on Arm did not tell whether it drives an IOMMU.
+func TestUntoldIOMMUOnArm(t *testing.T) {
+	for minor, want := range map[int]Grade{12: GradeNotSecurity, 13: GradeOutside} {
+		h := dom0Of(arm64(smmu), minor, func(h *facts.Host) { h.Xen.Physical = facts.Is([]string{"hvm", "hap"}, "xl info") })
+		v := Evaluate(statement(t, "4.12"), h, Options{At: now, For: []string{"passthrough"}})
+		if v.Overall.Grade != want {
+			t.Errorf("4.%d: %s, want %s %v", minor, v.Overall.Grade, want, because(v))
+		}
+	}
+}
+
+// AMD-Vi with one interrupt remapping table for all devices is told of by
+// Xen's console as well.
+func TestGlobalRemappingOnConsole(t *testing.T) {
+	h := dom0Of(x86(nil), 22, func(h *facts.Host) { h.Xen.Console = facts.Is([]string{"amdvi_global"}, "xl dmesg") })
+	if v := Evaluate(statement(t, "4.22"), h, Options{At: now}); v.Overall.Grade != GradeNotSecurity {
+		t.Errorf("%s %v", v.Overall.Grade, because(v))
+	}
+}
