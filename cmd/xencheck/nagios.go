@@ -44,7 +44,8 @@ performance data, then what is behind it, line by line.
             security support of the release ends
   CRITICAL  something at or above --fail-on, or less than --critical days
   UNKNOWN   something that decides is not known; the facts in FILE are older
-            than --max-age; no answer in time; wrong usage, also --help
+            than --max-age; no answer in time; wrong usage, also --help and
+            --version
 
 Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, and no others.`,
 		Example: `  xencheck nagios
@@ -59,6 +60,7 @@ Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, and no others.`,
 	f.IntVarP(&o.alarm.CriticalDays, "critical", "c", 0, "CRITICAL with less than `DAYS` of security support left; 0 for never")
 	f.IntVarP(&o.timeout, "timeout", "t", 10, "UNKNOWN without an answer after `SECONDS`")
 	f.IntVar(&o.alarm.MaxAge, "max-age", 7, "UNKNOWN when the facts in FILE are older than `DAYS`, or dated in the future; 0 for any age")
+	withVersion(c)
 	o.judge.register(c)
 	f.Lookup("fail-on").Usage = "CRITICAL from this `LEVEL` on, each including those before it: " + strings.Join(thresholds(), ", ")
 	o.host.register(c)
@@ -180,7 +182,7 @@ func (s *streams) plugin(err error) report.ExitCode {
 	switch {
 	case errors.As(err, &v):
 		return report.ExitCode(v)
-	case err == nil: // help was asked for: nothing is known of the service
+	case err == nil: // help or the version was asked for: nothing is known of the service
 	default:
 		s.pluginUnknown(err.Error())
 	}

@@ -40,6 +40,7 @@ func newRoot(s *streams) *cobra.Command {
 	root.Long = rootLong
 	root.Example = rootExample
 	root.Args = nil // lets cobra suggest commands
+	withVersion(root)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetOut(s.out)
 	root.SetErr(s.err)

@@ -49,24 +49,36 @@ func newVersion(s *streams) *cobra.Command {
 	}
 }
 
+// withVersion gives a command the flag that programs are asked for their version
+// with. It is answered before anything is read.
+func withVersion(c *cobra.Command) {
+	c.Version = versionLine()
+	c.SetVersionTemplate("{{.Version}}\n")
+	c.Flags().BoolP("version", "V", false, "show the version of xencheck")
+}
+
+// versionLine is the program's version, and what it was built by, for and from.
+func versionLine() string {
+	commit := ""
+	if packagedCommit != "" {
+		commit = ", commit " + packagedCommit
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, kv := range info.Settings {
+			if kv.Key == "vcs.revision" && len(kv.Value) >= 12 {
+				commit = ", commit " + kv.Value[:12]
+			}
+		}
+	}
+	return fmt.Sprintf("%s (%s, %s/%s%s)", toolName(), runtime.Version(), runtime.GOOS, runtime.GOARCH, commit)
+}
+
 // runVersion tells the age of the data too: an old statement is a common reason
 // for a wrong answer.
 func runVersion(s *streams) error {
 	return s.deliver("", func(w io.Writer) error {
-		commit := ""
-		if packagedCommit != "" {
-			commit = ", commit " + packagedCommit
-		}
-		if info, ok := debug.ReadBuildInfo(); ok {
-			for _, kv := range info.Settings {
-				if kv.Key == "vcs.revision" && len(kv.Value) >= 12 {
-					commit = ", commit " + kv.Value[:12]
-				}
-			}
-		}
-		_, err := fmt.Fprintf(w, "%s (%s, %s/%s%s)\nstatements: newest revision of %s\nschemas: facts %d, report %d\n",
-			toolName(), runtime.Version(), runtime.GOOS, runtime.GOARCH, commit,
-			s.library().DataDate().Format(time.DateOnly), facts.Schema, report.Schema)
+		_, err := fmt.Fprintf(w, "%s\nstatements: newest revision of %s\nschemas: facts %d, report %d\n",
+			versionLine(), s.library().DataDate().Format(time.DateOnly), facts.Schema, report.Schema)
 		return err
 	})
 }

@@ -37,8 +37,9 @@ type object struct {
 
 // Split cuts an input into its JSON objects: one, or a stream of several with
 // nothing but white space between them. What is no JSON is an error that names
-// the line.
+// the line. Editors put a byte order mark before it, which is passed over.
 func Split(data []byte) ([][]byte, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if len(data) > MaxInput {
 		return nil, fmt.Errorf("larger than %s", rules.Size(MaxInput))
 	}

@@ -221,7 +221,7 @@ func TestUnknownFieldsArePassedOver(t *testing.T) {
 }
 
 func TestSplitStream(t *testing.T) {
-	got, err := Split([]byte("{\"a\": 1}\n\n{\"b\":{}}{}\n"))
+	got, err := Split([]byte("\ufeff{\"a\": 1}\n\n{\"b\":{}}{}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
