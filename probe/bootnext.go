@@ -228,6 +228,8 @@ func (s *session) defaultEntry(program string, sure bool) (*grub.Entry, NextBoot
 		case next.Loader == "chainloader" || next.Loader == "":
 			// Another loader, or nothing at all: what that starts is not known.
 			boot.Why = "it hands over to another loader, and what that boots cannot be told"
+		case next.Xen() && !boot.Xen:
+			boot.Why = fmt.Sprintf("it loads %s as a hypervisor is loaded, and whether that is Xen, its name does not tell", path.Base(boot.File))
 		}
 		return next, boot
 	}

@@ -146,6 +146,9 @@ func TestCollectNextBoot(t *testing.T) {
 	}{
 		"Linux":                        {machine{menu: grubMenu}, "", NextBoot{Firmware: unread, Loader: "GRUB", Title: "Debian GNU/Linux", Source: menu, Line: 2, File: "/boot/vmlinuz-6.12"}},
 		"Xen":                          {machine{menu: second}, "", starting(boots, unread)},
+		"Xen by another name":          {machine{menu: strings.Replace(second, "/boot/xen-4.20-amd64.gz", "/boot/hv-4.20.gz", 1)}, "", NextBoot{Firmware: unread, Loader: "GRUB", Title: xen, Source: menu, Line: 6, File: "/boot/hv-4.20.gz", Why: "it loads hv-4.20.gz as a hypervisor is loaded, and whether that is Xen, its name does not tell"}},
+		"Xen within a name":            {machine{menu: strings.Replace(second, "/boot/xen-4.20-amd64.gz", "/kernels/ab-xen-4.20.gz", 1)}, "", NextBoot{Firmware: unread, Loader: "GRUB", Title: xen, Source: menu, Line: 6, File: "/kernels/ab-xen-4.20.gz", Xen: true, Why: "of which release ab-xen-4.20.gz is, its name does not tell"}},
+		"Xen by its command":           {machine{menu: strings.Replace(second, "multiboot2 /boot/xen-4.20-amd64.gz", "xen_hypervisor /boot/hv", 1)}, "", NextBoot{Firmware: unread, Loader: "GRUB", Title: xen, Source: menu, Line: 6, File: "/boot/hv", Xen: true, Why: "of which release hv is, its name does not tell"}},
 		"GRUB leaves its name":         {machine{menu: second, loaderInfo: efiVariable("GRUB 2.12")}, "", starting(boots, unread)},
 		"systemd-boot, GRUB left over": {machine{menu: second, loaderInfo: efiVariable("systemd-boot 252.22")}, "", NextBoot{Why: "systemd-boot 252.22 started this machine, and its entries are not read"}},
 		"a torn variable":              {machine{menu: second, loaderInfo: "\x06\x00\x00\x00s"}, "", starting(boots, unread)},

@@ -136,10 +136,10 @@ func (s *session) lineOfMenu() facts.Observed[facts.CommandLine] {
 	return none
 }
 
-// bootsXen reports whether an entry loads a hypervisor: multiboot is for other
-// kernels too, but they are not called xen.
+// bootsXen reports whether an entry loads Xen: multiboot is for other kernels
+// too, but they are not called xen.
 func bootsXen(e *grub.Entry) bool {
-	return e != nil && e.Xen() && strings.HasPrefix(path.Base(e.File), "xen")
+	return e != nil && e.Xen() && (e.Loader == "xen_hypervisor" || strings.Contains(strings.ToLower(path.Base(e.File)), "xen"))
 }
 
 // lineOf returns a command line of which a part may not be known; what is left
