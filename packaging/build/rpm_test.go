@@ -213,8 +213,9 @@ func (s *system) dnf(t *testing.T) {
 		s.made("/roots/tool" + dir)
 	}
 	present := func() []string {
-		return strings.Fields(s.do("find", "/roots/tool", "(", "-path", "/roots/tool/var/*", "-o", "-path", "/roots/tool/bin*", ")", "-prune", "-o", "-print"))
+		return strings.Fields(s.do("find", "/roots/tool", "(", "-path", "/roots/tool/var/lib/rpm", "-o", "-path", "/roots/tool/var/lib/dnf", "-o", "-path", "/roots/tool/var/cache", "-o", "-path", "/roots/tool/var/log", "-o", "-path", "/roots/tool/var/tmp", "-o", "-path", "/roots/tool/bin*", ")", "-prune", "-o", "-print"))
 	}
+	metrics, stamp := s.made("/roots/tool/var/lib/prometheus/node-exporter"), s.made("/roots/tool/var/lib/systemd/timers")
 	before := present()
 	out, code = dnf("/roots/tool", "install", "xencheck", "XENCHECK_GATE_MODE=refuse", "XENCHECK_ROOT=/hosts/bad")
 	if code != 0 || strings.Contains(out, "REFUSED") || strings.Contains(out, "scriptlet") {
@@ -222,6 +223,11 @@ func (s *system) dnf(t *testing.T) {
 	}
 	if link, err := os.Readlink(s.root + python + "/dnf-plugins/xencheck.py"); err != nil || link != "/usr/lib/xencheck/dnf4-plugin.py" {
 		t.Errorf("the plugin is not in the place of dnf 4: %q, %v", link, err)
+	}
+	// What records and the timer leave behind, one of them killed.
+	for _, name := range []string{metrics + "/xencheck.prom", stamp + "/stamp-xencheck.timer", "/roots/tool/var/lib/xencheck/lock",
+		"/roots/tool/var/lib/xencheck/report.json", "/roots/tool/var/lib/xencheck/report.previous.json", "/roots/tool/var/lib/xencheck/.report.json.12345678.tmp"} {
+		s.write(name, "x")
 	}
 	out, code = dnf("/roots/tool", "remove", "xencheck")
 	if code != 0 || there(python+"/dnf-plugins/xencheck.py") || there("/roots/tool/usr/bin/xencheck") || strings.Contains(out, "scriptlet") {
