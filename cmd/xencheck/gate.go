@@ -115,9 +115,11 @@ administrator; 30 stop. 2 and 4 are errors, as with every command: go on.`,
 	f.StringVar(&o.host.Root, "root", "", "judge a captured host, the `DIR` of a tree or an archive of collect --raw")
 	o.display.registerFormat(c, "text", formatJSON)
 	o.display.registerLook(c)
-	c.MarkFlagsMutuallyExclusive("package", "apt-hook")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		apt := c.Flags().Changed("apt-hook")
+		if apt && (c.Flags().Changed("package") || c.Flags().Changed("version")) {
+			return &usageError{c, errors.New("--apt-hook reads what is about to be installed; --package and --version cannot be given as well")}
+		}
 		if !apt && (o.name == "" || !c.Flags().Changed("version")) {
 			return &usageError{c, errors.New("--package and --version say what is about to be installed")}
 		}

@@ -154,8 +154,11 @@ func (s *streams) readConfig(c *cobra.Command) (*config.File, error) {
 	if f := c.Flags().Lookup("config"); f != nil && f.Changed {
 		name, must = f.Value.String(), true
 	}
-	if name == noConfig {
-		return &config.File{}, nil
+	switch name {
+	case noConfig, os.DevNull:
+		return &config.File{Name: noConfig}, nil
+	case "":
+		return nil, errors.New(`--config: must name a file, or be "none"`)
 	}
 	if !must {
 		if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
