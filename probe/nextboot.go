@@ -345,6 +345,14 @@ func (s *session) buildConfig(l look, doubt string, of aXen) facts.Observed[fact
 			b.Doubt = fmt.Sprintf("it is of Xen %s, and %s is %d.%d%s", b.Version, of.what, of.Major, of.Minor, of.Extra)
 		}
 	}
+	arch := s.host.Machine.Arch
+	for symbol, fits := range map[string]bool{"CONFIG_X86": arch.Value.X86(), "CONFIG_ARM": arch.Value.Arm()} {
+		if arch.IsKnown() && b.Symbols[symbol] == "y" && !fits {
+			return facts.Disagree[facts.BuildConfig](
+				facts.Conflict{Value: "a Xen with " + symbol, Source: l.source},
+				facts.Conflict{Value: string(arch.Value), Source: arch.Source})
+		}
+	}
 	o := facts.Is(b, l.source)
 	if len(l.data) > 0 && l.data[len(l.data)-1] != '\n' {
 		o.Value.Partial, o.Note = true, "its last line does not end"

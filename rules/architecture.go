@@ -317,6 +317,9 @@ func (j *judging) machineWords() string {
 	case c == armv7Class:
 		return "Armv7"
 	case c == armv8Class:
+		if r, _ := j.rProfile(); r {
+			return "Armv8 with a Xen for Armv8-R"
+		}
 		if j.xen == facts.Arm32 {
 			return "Armv8 with Xen in AArch32 mode"
 		}
@@ -336,6 +339,9 @@ func (j *judging) xenState(state string) (Tri, string) {
 		return Maybe, "the machine's architecture is not known"
 	}
 	r, known := j.rProfile()
+	if r && (state == "aarch64" || state == "aarch32") {
+		return No, "Xen on this host would be one for Armv8-R."
+	}
 	switch state {
 	case "armv8-r":
 		if !known {
@@ -346,12 +352,12 @@ func (j *judging) xenState(state string) (Tri, string) {
 		}
 		return No, "The CPU is not an Armv8-R one."
 	case "aarch64":
-		if j.xen == facts.Arm64 && !r {
+		if j.xen == facts.Arm64 {
 			return Yes, ""
 		}
 		return No, "Xen on this host would run in AArch32 mode."
 	case "aarch32":
-		if j.xen == facts.Arm32 && !r {
+		if j.xen == facts.Arm32 {
 			return Yes, ""
 		}
 		return No, "Xen on this host would run in AArch64 mode."
@@ -360,14 +366,21 @@ func (j *judging) xenState(state string) (Tri, string) {
 }
 
 // rProfile tells whether the CPUs are of the R profile, which Arm names
-// Cortex-R throughout, and whether any CPU is known.
+// Cortex-R throughout, or Xen is built for it, and whether either is known.
 func (j *judging) rProfile() (r, known bool) {
+	if j.setUp() && forProtectedMemory(j).use == Yes {
+		return true, true
+	}
 	cores, _ := j.cores()
 	for _, c := range cores {
 		r = r || strings.HasPrefix(c.Name, "Cortex-R")
 	}
 	return r, len(cores) > 0
 }
+
+// forProtectedMemory is a Xen for CPUs with a memory protection unit, as those of
+// the R profile are.
+var forProtectedMemory = built("CONFIG_MPU", "4.20")
 
 // cores returns the cores Xen would use: those like the boot CPU. certain is
 // false when the boot CPU is not known among several, or when no core is.

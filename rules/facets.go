@@ -29,7 +29,7 @@ var facets = [facetCount]facet{
 			return textKey(k, v.Extra)
 		})
 	}},
-	{rules: []string{architectureRule.ID}, key: cpuKey},
+	{rules: []string{architectureRule.ID}, key: cpuKey, release: true},
 	{rules: []string{memoryRule.ID, cpusRule.ID}, key: func(b *bounds, j *judging, k []byte) []byte {
 		k = append(k, bit(j.h.Machine.Container.IsKnown(), 1)|bit(j.h.Origin.Kind == facts.Live && j.h.Origin.Privileged, 2))
 		k = rangeKey(k, j.h.Memory.Physical, b.bytes)
@@ -86,7 +86,7 @@ func anyKey[T any](k []byte, _ T) []byte { return k } // that it is known is all
 // cpuKey is all that tells CPUs apart.
 func cpuKey(_ *bounds, j *judging, k []byte) []byte {
 	k = factKey(k, j.h.Machine.Arch, anyKey)
-	k = append(k, bit(j.guestOfXen(), 1)|bit(j.h.Machine.Container.IsKnown(), 2))
+	k = append(k, bit(j.guestOfXen(), 1)|bit(j.h.Machine.Container.IsKnown(), 2)|bit(j.set && forProtectedMemory(j).use == Yes, 4))
 	if j.guestOfXen() { // why it is not known whether it is dom0 is told
 		k = factKey(k, j.h.Machine.Kind, anyKey)
 	}

@@ -54,6 +54,9 @@ func (j *judging) hostSide() {
 		if j.xen != j.arch {
 			j.xenNote = "judged for a 32-bit Xen, as asked"
 		}
+	case j.arch == facts.Arm64 && h.Xen.BuildConfig.Value.Symbols["CONFIG_ARM_32"] == "y" && (!j.underXen() || j.nextBoot()):
+		// A running Xen has told the architecture already.
+		j.xen, j.xenNote = facts.Arm32, "judged for a 32-bit Xen, as its build configuration has CONFIG_ARM_32"
 	case j.arch == facts.Arm64 && strings.HasPrefix(kernel, "armv7"):
 		// A 32-bit kernel proper; a 64-bit one answers armv8l to its 32-bit
 		// programs. It does not tell which Xen will be booted.

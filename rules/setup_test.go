@@ -208,3 +208,30 @@ func TestGlobalRemappingOnConsole(t *testing.T) {
 		t.Errorf("%s %v", v.Overall.Grade, because(v))
 	}
 }
+
+// What Xen is built for decides which rows are about a host, not its CPU alone.
+func TestBuiltFor(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		symbol string
+		next   bool
+		row    string
+		grade  Grade
+	}{
+		{"32-bit Xen", "CONFIG_ARM_32", true, "arm-v8--xen-in-aarch32-mode", GradeNotSecurity},
+		{"64-bit Xen", "CONFIG_ARM_64", true, "arm-v8--xen-in-aarch64-mode", GradeSupported},
+		{"Xen without an MMU", "CONFIG_MPU", true, "arm-v8--xen-in-armv8-r", GradeNotSecurity},
+		{"a running Xen has told", "CONFIG_ARM_32", false, "arm-v8--xen-in-aarch64-mode", GradeSupported},
+	} {
+		h := arm64(func(h *facts.Host) {
+			h.Xen.BuildConfig = facts.Is(facts.BuildConfig{Symbols: map[string]string{tt.symbol: "y", "CONFIG_XSM": "y", "CONFIG_XSM_SILO": "y", "CONFIG_XSM_SILO_DEFAULT": "y"}}, "--xen-config")
+		})
+		if !tt.next {
+			h = dom0Of(arm64(), 22, config(tt.symbol, "y"))
+		}
+		v := Evaluate(statement(t, "4.22"), h, Options{At: now})
+		if f := finding(t, v, tt.row); f.InUse != Yes || f.Outcome != Judged || v.Overall.Grade != tt.grade {
+			t.Errorf("%s: %s, %s in use %s, want %s (%s)", tt.name, v.Overall.Grade, tt.row, f.InUse, tt.grade, f.Why)
+		}
+	}
+}

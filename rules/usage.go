@@ -92,7 +92,8 @@ var usagesByRow = sync.OnceValue(func() map[string][]int {
 // files say how one would be booted or built.
 func (j *judging) setUp() bool {
 	x := j.h.Xen
-	return j.underXen() || x.CommandLine.IsKnown() || x.BuildConfig.IsKnown() || x.Capabilities.IsKnown() || x.Physical.IsKnown()
+	given := x.BuildConfig.IsKnown() || x.BuildConfig.Problem != nil && x.BuildConfig.Problem.Cause == facts.Conflicting
+	return j.underXen() || x.CommandLine.IsKnown() || given || x.Capabilities.IsKnown() || x.Physical.IsKnown()
 }
 
 // used judges a row by its signs.
