@@ -136,6 +136,15 @@ func TestGivenXen(t *testing.T) {
 	is(t, "command line again", again.Xen.CommandLine, h.Xen.CommandLine.Value)
 	is(t, "configuration again", again.Xen.BuildConfig, h.Xen.BuildConfig.Value)
 
+	other := filepath.Join(dir, "other")
+	if err := os.WriteFile(other, []byte("# Xen/arm 4.16.0 Configuration\nCONFIG_ARM=y\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, h = raw(t, answering(t).root(), Options{XenConfig: other})
+	if p := h.Xen.BuildConfig.Problem; p == nil || p.Cause != facts.Conflicting || len(h.Xen.BuildConfig.Conflicts) != 2 {
+		t.Errorf("configuration of a Xen for another machine: %+v", h.Xen.BuildConfig)
+	}
+
 	dtb := filepath.Join(dir, "board.dtb")
 	root := boardTree([]string{"arm,cortex-a57"}, gicNode("arm,gic-400", 4, false))
 	for i := range root.Children {

@@ -36,7 +36,8 @@ var facets = [facetCount]facet{
 		return rangeKey(k, j.h.CPU.Physical, b.cpus)
 	}},
 	{rules: []string{acpiRule.ID, efiRule.ID, secureBootRule.ID, nestedRule.ID, memoryHotplugRule.ID, cpuHotplugRule.ID}, key: bootKey},
-	{rules: []string{gicRule.ID}, key: func(_ *bounds, j *judging, k []byte) []byte {
+	{rules: []string{gicRule.ID}, release: true, key: func(_ *bounds, j *judging, k []byte) []byte {
+		k = append(k, bit(j.withoutGICv3(), 1))
 		return factKey(k, j.h.Interrupts.GIC, func(k []byte, v int) []byte { return append(k, byte(max(min(v, 5), -1))) })
 	}},
 	{rules: []string{qosRule.ID, itsRule.ID, sveRule.ID}, key: toldKey, release: true},

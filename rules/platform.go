@@ -260,6 +260,14 @@ func drivenAs(version int, rows []*entry) int {
 	return version
 }
 
+// withoutGICv3 reports that a Xen to be booted is built without GICv3; one that
+// runs has what it needs.
+func (j *judging) withoutGICv3() bool {
+	return j.setUp() && !j.underXen() && gicv3Unbuilt(j).use == Yes
+}
+
+var gicv3Unbuilt = unbuilt("CONFIG_GICV3", "4.12")
+
 func (j *judging) gic(rows []*entry) []Finding {
 	out := j.findings(rows)
 	o := j.h.Interrupts.GIC
@@ -291,6 +299,11 @@ func (j *judging) gic(rows []*entry) []Finding {
 			f.Do = remedy(o)
 		case tri == Maybe:
 			f = unreadable(f, "Whether this row is about this host is not known: "+why+".")
+		case drivenAs(version, rows) == 3 && j.withoutGICv3():
+			f.Outcome, f.Applies, f.InUse = Outside, Yes, Yes
+			f.Stated, f.Level = support.NothingSaid, support.NothingSaid
+			f.Why = "This host has a GICv" + itoa(version) + ", and this Xen is built without a driver for GICv3 (CONFIG_GICV3)."
+			f.Do = "Use a Xen that is built with CONFIG_GICV3."
 		default:
 			f.Applies, f.InUse = Yes, Yes
 			f = j.say(f, row.Meaning.Level)

@@ -122,7 +122,7 @@ func TestSMMUv3ByBuild(t *testing.T) {
 	}
 	with := func(value string) func(*facts.Host) {
 		return func(h *facts.Host) {
-			h.Xen.BuildConfig = facts.Is(facts.BuildConfig{Symbols: map[string]string{"CONFIG_ARM_SMMU_V3": value}}, "--xen-config")
+			h.Xen.BuildConfig = facts.Is(facts.BuildConfig{Symbols: map[string]string{"CONFIG_GICV3": "y", "CONFIG_ARM_SMMU_V3": value}}, "--xen-config")
 		}
 	}
 	for _, tt := range []struct {
@@ -221,9 +221,14 @@ func TestBuiltFor(t *testing.T) {
 		{"32-bit Xen", "CONFIG_ARM_32", true, "arm-v8--xen-in-aarch32-mode", GradeNotSecurity},
 		{"64-bit Xen", "CONFIG_ARM_64", true, "arm-v8--xen-in-aarch64-mode", GradeSupported},
 		{"Xen without an MMU", "CONFIG_MPU", true, "arm-v8--xen-in-armv8-r", GradeNotSecurity},
+		{"Xen with GICv3", "CONFIG_GICV3", true, "armgicv3--arm64", GradeSupported},
 		{"a running Xen has told", "CONFIG_ARM_32", false, "arm-v8--xen-in-aarch64-mode", GradeSupported},
 	} {
 		h := arm64(func(h *facts.Host) {
+			h.Interrupts.GIC = facts.Is(2, "device tree")
+			if tt.symbol == "CONFIG_GICV3" {
+				h.Interrupts.GIC = facts.Is(3, "device tree")
+			}
 			h.Xen.BuildConfig = facts.Is(facts.BuildConfig{Symbols: map[string]string{tt.symbol: "y", "CONFIG_XSM": "y", "CONFIG_XSM_SILO": "y", "CONFIG_XSM_SILO_DEFAULT": "y"}}, "--xen-config")
 		})
 		if !tt.next {
@@ -232,6 +237,19 @@ func TestBuiltFor(t *testing.T) {
 		v := Evaluate(statement(t, "4.22"), h, Options{At: now})
 		if f := finding(t, v, tt.row); f.InUse != Yes || f.Outcome != Judged || v.Overall.Grade != tt.grade {
 			t.Errorf("%s: %s, %s in use %s, want %s (%s)", tt.name, v.Overall.Grade, tt.row, f.InUse, tt.grade, f.Why)
+		}
+	}
+}
+
+// A Xen without a driver for the interrupt controller does not start.
+func TestGICv3ByBuild(t *testing.T) {
+	for version, want := range map[int]Grade{2: GradeSupported, 3: GradeOutside, 4: GradeOutside} {
+		h := arm64(func(h *facts.Host) {
+			h.Interrupts.GIC = facts.Is(version, "device tree")
+			h.Xen.BuildConfig = facts.Is(facts.BuildConfig{Symbols: map[string]string{"CONFIG_XSM": "y", "CONFIG_XSM_SILO": "y", "CONFIG_XSM_SILO_DEFAULT": "y"}}, "--xen-config")
+		})
+		if v := Evaluate(statement(t, "4.22"), h, Options{At: now}); v.Overall.Grade != want {
+			t.Errorf("GICv%d: %s, want %s %v", version, v.Overall.Grade, want, because(v))
 		}
 	}
 }

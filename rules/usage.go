@@ -540,4 +540,4 @@ var dom0SVE = commandLine("dom0=sve", func(j *judging, l xencmdline.Line) (bool,
 	s, given := l.Sub("dom0", "sve")
 	off, isBool := s.Bool()
 	return given && !(isBool && !off), given, ifGiven(s.Value, given)
-})
+}).unless(unbuilt("CONFIG_ARM64_SVE", "4.18"))

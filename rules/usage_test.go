@@ -24,7 +24,7 @@ func dom0Of(h *facts.Host, minor int, changes ...func(*facts.Host)) *facts.Host 
 			"CONFIG_HYPFS": "y", "CONFIG_HYPFS_CONFIG": "y", "CONFIG_LIVEPATCH": "y", "CONFIG_HAS_NS16550": "y", "CONFIG_HAS_EHCI": "y",
 			"CONFIG_GDBSX": "y", "CONFIG_TRACEBUFFER": "y", "CONFIG_XSM": "y", "CONFIG_XSM_FLASK": "y", "CONFIG_XSM_SILO": "y", "CONFIG_XSM_SILO_DEFAULT": "y",
 			"CONFIG_PARTIAL_EMULATION": "y", "CONFIG_LLC_COLORING": "y", "CONFIG_MEM_SHARING": "y", "CONFIG_MEM_PAGING": "y", "CONFIG_ARGO": "y", "CONFIG_TMEM": "y",
-			"CONFIG_HVM": "y", "CONFIG_X86_PSR": "y", "CONFIG_INTEL_IOMMU": "y", "CONFIG_AMD_IOMMU": "y", "CONFIG_ARM_SMMU": "y", "CONFIG_VM_EVENT": "y", "CONFIG_FFA": "y", "CONFIG_OPTEE": "y", "CONFIG_SCMI_SMC": "y",
+			"CONFIG_HVM": "y", "CONFIG_X86_PSR": "y", "CONFIG_INTEL_IOMMU": "y", "CONFIG_AMD_IOMMU": "y", "CONFIG_ARM_SMMU": "y", "CONFIG_ARM64_SVE": "y", "CONFIG_VM_EVENT": "y", "CONFIG_FFA": "y", "CONFIG_OPTEE": "y", "CONFIG_SCMI_SMC": "y",
 		}}, "hypfs"),
 		Pools:       facts.Is([]facts.CPUPool{{Scheduler: "credit2", Granularity: "cpu"}}, "hypercall"),
 		Scheduler:   facts.Is("credit2", "hypercall"),
