@@ -250,7 +250,11 @@ func drivenKey(k []byte, j *judging) []byte {
 	met, why, do := drivenIOMMU(j, &f)
 	k = textKey(textKey(append(k, met...), why), do)
 	k = textKey(k, f.cause())
-	if units, _ := j.h.IOMMU.Units.Get(); j.set {
+	units, _ := j.h.IOMMU.Units.Get()
+	for _, u := range units {
+		k = append(k, bit(strangeSMMU(u), 1))
+	}
+	if j.set {
 		for _, u := range units {
 			if d := iommuDrivers[u.Kind]; d.built != nil {
 				k = append(k, bit(d.built(j).use == Yes, 1)|bit(d.unbuilt(j).use == Yes, 2))

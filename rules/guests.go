@@ -234,13 +234,13 @@ func drivenIOMMU(j *judging, f *Finding) (Tri, string, string) {
 	case off.use == Maybe && j.hasLine():
 		f.Seen = append(f.Seen, off.seen)
 		return Maybe, "whether Xen's command line leaves the IOMMU on is not known", sentenceOf(off.remedy)
-	case ok && slices.ContainsFunc(units, func(u facts.IOMMUUnit) bool { return j.driver(u.Kind) == Yes }):
+	case ok && slices.ContainsFunc(units, func(u facts.IOMMUUnit) bool { return j.driver(u) == Yes }):
 		return Yes, "", ""
-	case ok && slices.ContainsFunc(units, func(u facts.IOMMUUnit) bool { return j.driver(u.Kind) == Maybe }):
+	case ok && slices.ContainsFunc(units, func(u facts.IOMMUUnit) bool { return j.driver(u) == Maybe }):
 		b := &j.h.Xen.BuildConfig
 		f.Seen = append(f.Seen, seen("build configuration of Xen", *b, func(facts.BuildConfig) string { return "in part" }))
 		return Maybe, "whether this Xen is built with a driver for the IOMMUs of this host is not known", remedy(*b)
-	case ok && slices.ContainsFunc(units, func(u facts.IOMMUUnit) bool { return u.Kind != facts.OtherIOMMU }):
+	case ok && slices.ContainsFunc(units, func(u facts.IOMMUUnit) bool { return u.Kind != facts.OtherIOMMU && !strangeSMMU(u) }):
 		return No, "this Xen is built without a driver for the IOMMUs of this host", "Use a Xen that is built with that driver."
 	case ok:
 		return No, "Xen has no driver for the IOMMUs of this host", "Use a machine with an IOMMU that the statement lists."
@@ -427,7 +427,9 @@ func (j *judging) iommus(rows []*entry) []Finding {
 			f.Applies = Yes
 			f = j.say(f, row.Meaning.Level)
 			f.Why = "This host has " + unitWords(units[i:i+1]) + "."
-			f = j.iommuUse(f, units[i].Kind)
+			if f = j.iommuUse(f, units[i].Kind); strangeSMMU(units[i]) {
+				f.InUse = No
+			}
 			f.Notes = append(f.Notes, j.iommuNotes(units[i])...)
 		}
 		out = append(out, f)
@@ -511,12 +513,13 @@ var iommuDrivers = map[facts.IOMMUKind]struct{ built, unbuilt sign }{
 	facts.IPMMU:  {built("CONFIG_IPMMU_VMSA", "4.13"), unbuilt("CONFIG_IPMMU_VMSA", "4.13")},
 }
 
-// driver tells whether Xen has a driver for a kind of IOMMU. Those that default
-// builds leave out count where no Xen is known of, so that their row decides.
-func (j *judging) driver(k facts.IOMMUKind) Tri {
+// driver tells whether Xen has a driver for an IOMMU. Those that default builds
+// leave out count where no Xen is known of, so that their row decides.
+func (j *judging) driver(u facts.IOMMUUnit) Tri {
+	k := u.Kind
 	d, ok := iommuDrivers[k]
 	switch {
-	case !ok || j.setUp() && d.unbuilt(j).use == Yes:
+	case !ok || strangeSMMU(u) || j.setUp() && d.unbuilt(j).use == Yes:
 		return No
 	case j.setUp() && (k == facts.SMMUv3 || k == facts.IPMMU) && d.built(j).use == Maybe:
 		return Maybe
@@ -532,7 +535,7 @@ func (j *judging) iommuNotes(u facts.IOMMUUnit) []string {
 			notes = append(notes, "The DMAR table does not announce interrupt remapping; a guest with a device could inject interrupts.")
 		}
 	case facts.SMMUv1, facts.SMMUv2:
-		if len(u.Compatible) > 0 && !slices.ContainsFunc(u.Compatible, func(c string) bool { return slices.Contains(xenSMMU, c) }) {
+		if strangeSMMU(u) {
 			notes = append(notes, "Xen's driver does not know "+strings.Join(u.Compatible, ", ")+" and would leave it alone.")
 		}
 		notes = append(notes, "Xen needs an SMMU that does stage 2 translation.")
@@ -547,6 +550,13 @@ func (j *judging) iommuNotes(u facts.IOMMUUnit) []string {
 // xenSMMU lists the compatible strings of Xen's SMMU driver
 // (xen/drivers/passthrough/arm/smmu.c).
 var xenSMMU = []string{"arm,smmu-v1", "arm,smmu-v2", "arm,mmu-400", "arm,mmu-401", "arm,mmu-500"}
+
+// strangeSMMU reports that a device tree calls an SMMU by none of the names that
+// Xen's driver knows.
+func strangeSMMU(u facts.IOMMUUnit) bool {
+	return (u.Kind == facts.SMMUv1 || u.Kind == facts.SMMUv2) && len(u.Compatible) > 0 &&
+		!slices.ContainsFunc(u.Compatible, func(c string) bool { return slices.Contains(xenSMMU, c) })
+}
 
 func unitWords(units []facts.IOMMUUnit) string {
 	names := map[facts.IOMMUKind]string{

@@ -253,3 +253,25 @@ func TestGICv3ByBuild(t *testing.T) {
 		}
 	}
 }
+
+// An SMMU that a device tree gives a name of its vendor's alone is none that Xen
+// drives.
+func TestSMMUByName(t *testing.T) {
+	for _, tt := range []struct {
+		names []string
+		want  Grade
+	}{
+		{nil, GradeNotSecurity},
+		{[]string{"arm,mmu-500"}, GradeNotSecurity},
+		{[]string{"example,smmu-500", "arm,mmu-500"}, GradeNotSecurity},
+		{[]string{"example,smmu-v2"}, GradeOutside},
+	} {
+		h := arm64(func(h *facts.Host) {
+			h.IOMMU.Units = facts.Is([]facts.IOMMUUnit{{Kind: facts.SMMUv2, Count: 1, Compatible: tt.names}}, "device tree")
+		})
+		v := Evaluate(statement(t, "4.22"), h, Options{At: now, For: []string{"passthrough"}})
+		if f := finding(t, v, "iommu--arm-smmuv2"); v.Overall.Grade != tt.want || (f.InUse == No) != (tt.want == GradeOutside) {
+			t.Errorf("%v: %s, in use %s, want %s %v", tt.names, v.Overall.Grade, f.InUse, tt.want, because(v))
+		}
+	}
+}
