@@ -226,6 +226,7 @@ func TestNextByGRUB(t *testing.T) {
 		// Mistakes: what GRUB leaves out is not followed.
 		"{ set default=1; }": "", "set default=1 }": "", ";set default=1": "", "true;;set default=1": "", "if true; then ; set default=1; fi": "",
 		"menuentry x { linux /x; } set default=1": "", "menuentry x { linux /x\n} }": "", "else\nset default=1": "",
+		"if [ a = b ]; then\n# nothing\nelse\nset default=1\nfi": "", "if [ a = b ]; then\nfunction f { true; }\nfi\nset default=1": "",
 		// What stands in the menu, and what does not.
 		"hiddenentry x --id x { linux /x }": "a", "hiddenentry x --id x { linux /x }\nset default=1": "b", "hiddenentry x { linux /x }\nset default=x": "a",
 		"menuentry x\n\n{ linux /x }": "x", "menuentry --id x { linux /x }\nset default=x": "a", "menuentry x --class { linux /x }": "a", "menuentry '' { linux /x }": "",

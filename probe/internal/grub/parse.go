@@ -111,15 +111,15 @@ func (p *parser) command() node {
 		n.kind = branch
 		p.i++
 		for {
-			n.conds = append(n.conds, p.list("then", "fi"))
+			n.conds = append(n.conds, p.filled("then", "fi"))
 			p.keyword("then")
-			n.bodies = append(n.bodies, p.list("elif", "else", "fi"))
+			n.bodies = append(n.bodies, p.filled("elif", "else", "fi"))
 			if !p.keyword("elif") {
 				break
 			}
 		}
 		if p.keyword("else") {
-			n.bodies = append(n.bodies, p.list("fi"))
+			n.bodies = append(n.bodies, p.filled("fi"))
 		}
 		if !p.keyword("fi") {
 			p.problem(t.line, "if without fi")
@@ -152,6 +152,9 @@ func (p *parser) command() node {
 		p.keyword("}")
 		return n
 	case "function":
+		if p.grub && p.depth > 1 {
+			p.mistake(t) // not within anything else
+		}
 		n.kind = define
 		p.i++
 		for p.i < len(p.tokens) && p.peek().plain() != "{" && p.peek().op != "\n" {
@@ -197,6 +200,15 @@ func (p *parser) command() node {
 		p.i++
 	}
 	return n
+}
+
+// filled is list for what must not be empty.
+func (p *parser) filled(ends ...string) []node {
+	nodes := p.list(ends...)
+	if p.grub && len(nodes) == 0 {
+		p.mistake(p.peek())
+	}
+	return nodes
 }
 
 // mistake notes what GRUB does not read: it leaves out the command around it,
