@@ -3,11 +3,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -130,4 +133,61 @@ func TestRealMenus(t *testing.T) {
 			t.Errorf("GRUB_DEFAULT=%s, %q: %+v, Xen %q; want %q, Xen %q", tt.setting, tt.env, b, release, tt.title, tt.release)
 		}
 	}
+}
+
+// chosen lets GRUB itself, as a program (grub-emu), read a menu whose entries
+// write their titles, and returns the one that it chooses.
+func (s *system) chosen(menu string) string {
+	s.t.Helper()
+	s.write("/menu/grub.cfg", menu)
+	c := exec.Command("timeout", "-k", "1", "10", "script", "-qefc", "chroot "+s.root+" grub-emu -d /menu", "/dev/null")
+	c.Env = append(slices.Clone(s.env), "TERM=vt100")
+	out, _ := c.CombinedOutput() // it ends as its entry does
+	m := regexp.MustCompile(`CHOSEN-(\w+)`).FindSubmatch(bytes.ReplaceAll(out, []byte{0}, nil))
+	if m == nil {
+		s.t.Fatalf("GRUB chooses nothing: %q", out)
+	}
+	return string(m[1])
+}
+
+// GRUB's language is not the shell's. What is told of an odd menu is what GRUB
+// does, or is left open.
+func TestMenusByGRUB(t *testing.T) {
+	needs(t, "script")
+	s := installed(t)
+	s.do("apt-get", "install", "-y", "-q", "--no-install-recommends", "grub-emu")
+	entry := func(title string) string {
+		return "menuentry " + title + " { linux /boot/vmlinuz; echo CHOSEN-" + title + "; exit }\n"
+	}
+	entries := entry("a") + entry("b") + entry("c") + "submenu s --id sub {\n" + entry("d") + entry("e") + "}\n"
+	told := 0
+	for _, begin := range []string{
+		"", "set default=b", "set default=2", "set default='sub>1'", "set default='s>e'", "set default=3", "set default=' 1'", "set default=02", "set default=08", "set default=0x1",
+		"set default='1 more'", "set default='3>1 more'", "set default=2a", "set default=-1", "set default='>1'", "set default=4294967297", "set default=17",
+		"set x='1 2'\nset default=$x", "set x='1 2'\nset default=\"$x\"", "set y=' 1 '\nset default=$y", "set default=1 default=2", "x=1 default=2", "default=1 true", "'default=1'",
+		"set x=default\n$x=1", "set x='set default=1'\n$x", "$nothing default=1", "export default=1", "eval set default=1", "regexp --set=1:default '(.)' 1",
+		"if [ 01 -eq 1 ]; then set default=1; fi", "if [ ]; then set default=1; fi", "if [ x = y -o y = y -a 1 = 2 ]; then set default=1; fi", "if [ -z \"$x\" ]; then set default=1; fi",
+		"if true; then\n# nothing\nelse\nset default=1\nfi", "if false; then\nfunction f { set default=1; }\nfi", "function f { set default=1; }\nf", "for x in 1 2; do set default=$x; done",
+		"{ set default=1; }", ";set default=1", "set default=1 }", "set default=1;;set default=2", "set default=$", "set default=1 && true", "set default=1 <x", "else\nset default=1",
+		"hiddenentry h { true; }\nset default=1", "hiddenentry h { true; }\nset default=h", strings.Replace(entry("f"), "{", "\n{", 1), "menuentry --id f { true; }\nset default=f",
+		"submenu t {\nset default=1\n" + entry("f") + entry("g") + "}", "submenu t {\n" + entry("f") + entry("g") + "}\nset default='t>g'", "submenu t { " + strings.TrimSpace(entry("f")) + " }",
+	} {
+		menu := "set timeout=0\n" + begin + "\n" + entries
+		want := s.chosen(menu)
+		s.write("/hosts/good/boot/grub/grub.cfg", menu)
+		out, _ := s.try("sh", "-c", "xencheck check --boot --root /hosts/good --format json 2>/dev/null")
+		var report struct{ Boot struct{ Title, Why string } }
+		if err := json.Unmarshal([]byte(out), &report); err != nil {
+			t.Fatalf("%q: %v: %s", begin, err, tail(out))
+		}
+		if b := report.Boot; b.Why == "" && b.Title != want {
+			t.Errorf("%q: %s is told, and GRUB chooses %s", begin, b.Title, want)
+		} else if b.Why == "" {
+			told++
+		}
+	}
+	if told < 25 {
+		t.Errorf("only %d are told", told)
+	}
+	t.Logf("%d menus are told", told)
 }

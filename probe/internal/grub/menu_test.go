@@ -229,7 +229,7 @@ func TestNextByGRUB(t *testing.T) {
 		"if [ a = b ]; then\n# nothing\nelse\nset default=1\nfi": "", "if [ a = b ]; then\nfunction f { true; }\nfi\nset default=1": "",
 		// What stands in the menu, and what does not.
 		"hiddenentry x --id x { linux /x }": "a", "hiddenentry x --id x { linux /x }\nset default=1": "b", "hiddenentry x { linux /x }\nset default=x": "a",
-		"menuentry x\n\n{ linux /x }": "x", "menuentry --id x { linux /x }\nset default=x": "a", "menuentry x --class { linux /x }": "a", "menuentry '' { linux /x }": "",
+		"menuentry x\n{ linux /x }": "", "menuentry --id x { linux /x }\nset default=x": "a", "menuentry x --class { linux /x }": "a", "menuentry '' { linux /x }": "",
 		"submenu s {\nset default=1\nmenuentry x { linux /x }\nmenuentry y { linux /y }\n}":                 "",
 		"submenu s {\nif [ x = $default ]; then\nmenuentry x { linux /x }\nfi\nmenuentry y { linux /y }\n}": "",
 		"submenu s { menuentry x { linux /x } }":                                                            "x",

@@ -146,6 +146,9 @@ func (p *parser) command() node {
 		}
 		return n
 	case "{":
+		if p.grub {
+			p.mistake(t) // it knows no groups
+		}
 		p.i++
 		n.kind = group
 		n.bodies = [][]node{p.list("}")}
@@ -174,9 +177,6 @@ func (p *parser) command() node {
 			n.kind = define
 			n.bodies = [][]node{p.body()}
 			return n
-		}
-		if w.op == "\n" && isMenu(n.words) && p.blockNext() {
-			continue
 		}
 		if w.op != "" || p.grub && w.plain() == "}" && len(n.words) > 0 {
 			break
@@ -216,20 +216,6 @@ func (p *parser) filled(ends ...string) []node {
 func (p *parser) mistake(t token) {
 	p.problem(t.line, "a mistake in GRUB's language")
 	p.torn = true
-}
-
-// blockNext goes on to a block that begins on a later line, if one does.
-func (p *parser) blockNext() bool {
-	for i := p.i; i < len(p.tokens); i++ {
-		if p.tokens[i].op != "\n" {
-			if p.tokens[i].plain() == "{" {
-				p.i = i
-				return true
-			}
-			break
-		}
-	}
-	return false
 }
 
 // body reads the block of a function.

@@ -131,8 +131,7 @@ func (m *machine) step(n node, certain bool) Tri {
 	case branch:
 		return m.branch(n, certain)
 	case group:
-		// GRUB knows no groups, and takes the line for a mistake.
-		return m.run(n.bodies[0], certain && !m.grub)
+		return m.run(n.bodies[0], certain)
 	case aside:
 		return Unknown
 	case define:
