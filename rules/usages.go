@@ -420,10 +420,11 @@ func runningModule(j *judging) (name string, s Seen) {
 	if mode, ok := x.Flask.Get(); ok {
 		return "flask", Seen{What: "XSM module of the running Xen", Value: "flask, " + mode, Source: x.Flask.Source}
 	}
-	for name, sign := range map[string]sign{"silo": siloOnConsole, "flask": flaskOnConsole} {
-		if r := sign(j); r.use == Yes {
-			return name, r.seen
-		}
+	if r := siloOnConsole(j); r.use == Yes {
+		return "silo", r.seen
+	}
+	if r := flaskOnConsole(j); r.use == Yes {
+		return "flask", r.seen
 	}
 	if x.Flask.IsAbsent() {
 		return "", Seen{What: "XSM module of the running Xen", Value: "another one than flask", Source: x.Flask.Source}
