@@ -346,10 +346,13 @@ func (s *session) buildConfig(l look, doubt string, of aXen) facts.Observed[fact
 		}
 	}
 	arch := s.host.Machine.Arch
-	for symbol, fits := range map[string]bool{"CONFIG_X86": arch.Value.X86(), "CONFIG_ARM": arch.Value.Arm()} {
-		if arch.IsKnown() && b.Symbols[symbol] == "y" && !fits {
+	for _, of := range []struct {
+		symbol string
+		fits   bool
+	}{{"CONFIG_X86", arch.Value.X86()}, {"CONFIG_ARM", arch.Value.Arm()}} {
+		if arch.IsKnown() && b.Symbols[of.symbol] == "y" && !of.fits {
 			return facts.Disagree[facts.BuildConfig](
-				facts.Conflict{Value: "a Xen with " + symbol, Source: l.source},
+				facts.Conflict{Value: "a Xen with " + of.symbol, Source: l.source},
 				facts.Conflict{Value: string(arch.Value), Source: arch.Source})
 		}
 	}
