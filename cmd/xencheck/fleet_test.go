@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -20,13 +21,17 @@ import (
 	"github.com/xencheck/xencheck/probe/facts"
 )
 
-// Ctrl-C and a request to end it end the reading; what was read by then is told, and the exit code is
-// that of an interrupted program.
+// Ctrl-C and a request to end it end the reading; what was read by then is told,
+// and the exit code is that of an interrupted program.
 func TestFleetInterrupted(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Under nohup, hangups would be ignored by what is started here as well.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	for format, want := range map[string]string{
 		"summary": "The run was interrupted: this is what had been read by then.",
 		"json":    `"interrupted": true`,
@@ -46,10 +51,11 @@ func TestFleetInterrupted(t *testing.T) {
 			if err := c.Start(); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := io.WriteString(in, `{"schema":1,"name":"h1","machine":{}}`+"\n"); err != nil {
+			// More than a pipe holds: once it is written, the record has been read.
+			if _, err := io.WriteString(in, `{"schema":1,"name":"h1","machine":{}}`+strings.Repeat("\n", 1<<20)); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(time.Second) // for it to begin, and wait for more
+			time.Sleep(time.Second) // for it to wait for more
 			sent := map[string]os.Signal{"summary": os.Interrupt, "csv": syscall.SIGTERM, "json": syscall.SIGHUP}
 			if err := c.Process.Signal(sent[format]); err != nil {
 				t.Fatal(err)
