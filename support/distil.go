@@ -77,8 +77,9 @@ func (w *distiller) fact(f fact) {
 		w.lastData = false
 		return
 	}
-	// Right below a row a strange line would be taken for more of its value.
-	if w.line != f.line-1 || w.lastData && f.kind == strangeFact {
+	// Right below a row a strange line would be taken for more of its value, and
+	// so may a heading be.
+	if w.line != f.line-1 || w.lastData && f.kind != dataFact {
 		w.write(linePrefix + strconv.Itoa(f.line) + commentSuffix)
 	}
 	w.write(f.indent + f.text)

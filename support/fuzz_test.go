@@ -149,6 +149,7 @@ func unrecognised(s *Statement) []Problem {
 }
 
 var markdownSeeds = []string{
+	"# 0 tus:##A\nStAtus:Suppo\xff\xffed\n\nStAtu:EXperimenStl\n\n# 0", // a heading right below a row, once distilled
 	"# Feature Support\n\n## A\n\n### B\n\nText\n\n    Status: Supported\n    Status, x86: Tech Preview\n\nMore\n",
 	"# Feature Support\n## Limits\n### Memory\n    Status, x86: Supported up to 8 TiB. Guests with more memory,\n      but less than 16 TiB, are supported, but not security supported.\n",
 	"# Feature Support\n\n## A\n\n   Status: Supported\n   Status, SYSTEM_SUSPEND: Tech Preview\n",
