@@ -358,11 +358,8 @@ func (j *judging) hostHAP() use {
 	return use{in: Maybe, seen: []Seen{seen("EPT", x.EPT, yesno)}, do: remedy(x.EPT)}
 }
 
-// The options that switch nested paging on and the IOMMU off.
-var (
-	hapOption = option("hap", true)
-	iommuOff  = optionOff("iommu", true)
-)
+// hapOption is the option that switches nested paging off.
+var hapOption = option("hap", true)
 
 // hasLine reports whether a Xen has a command line, so that one that could not be
 // read may hold anything; a host that nobody set up for Xen has the defaults.

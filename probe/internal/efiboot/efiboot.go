@@ -3,8 +3,8 @@
 // 3.1 and 3.3), as efivarfs shows them, behind four bytes of attributes.
 //
 // Of an entry it keeps what tells which program is started. Descriptions,
-// identifiers of partitions, addresses and serial numbers identify a machine; they are passed
-// over.
+// identifiers of partitions, addresses and serial numbers identify a machine;
+// they are passed over.
 package efiboot
 
 import (
